@@ -1,0 +1,13 @@
+// The ladder of convolution, y = conv2d(x, w), and its two gradients. Sizes are named as in kernels.h.
+#pragma once
+#include "../variant.h"
+
+namespace minigen {
+namespace VARIANT {
+
+ConvKernel conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit;  // (x, w, y)
+ConvKernel conv2d_input;                                            // (g, w, dx), g like y
+ConvKernel conv2d_weight;                                           // (g, x, dw)
+
+}  // namespace VARIANT
+}  // namespace minigen

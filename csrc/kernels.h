@@ -1,0 +1,122 @@
+// What one build of the kernels offers. Every kernel source is compiled once per instruction set, each time in a namespace of
+// its own, and fills one of these tables; dispatch.cc picks the table that the processor can run.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace minigen {
+
+using index = ptrdiff_t;  // signed, so that negative strides and differences need no care
+
+// A matrix somewhere in memory: element (i, j) is data[i * row_stride + j * col_stride].
+struct Matrix {
+    const float* data;
+    index rows, cols, row_stride, col_stride;
+};
+
+// The sizes of y = conv2d(x, w): x is (N, C, H, W), w is (O, C/G, KH, KW), y is (N, O, OH, OW).
+struct Conv {
+    index N, C, H, W, O, KH, KW, OH, OW;
+    index SH, SW, PH, PW, DH, DW;  // stride, padding, dilation
+    index G;                       // groups
+};
+
+// A tensor with channels: (N, C, S), where S is the product of all sizes after the channels.
+struct Channels {
+    index N, C, S;
+};
+
+// One parameter of an optimiser, with its gradient and its two running moments.
+struct Parameter {
+    float* value;
+    const float* grad;
+    float *m, *v;
+    index size;
+};
+
+struct AdamStep {
+    float lr, beta1, beta2, eps, weight_decay;
+    float correction1, correction2_sqrt;  // 1 - beta1^t and sqrt(1 - beta2^t)
+    float one_minus_beta1, one_minus_beta2;
+};
+
+typedef void MatmulKernel(const Matrix& x, const Matrix& y, float* out);
+typedef void ConvKernel(const float* first, const float* second, float* out, const Conv& size);
+typedef void Unary(const float* x, float* out, index n);
+typedef void Binary(const float* a, const float* b, float* out, index n);
+typedef void Rows(const float* x, float* y, index rows, index size);
+typedef void RowsVjp(const float* delta, const float* y, float* dx, index rows, index size);
+
+// A recurrent layer over T steps of N sequences, H numbers of state; `reverse` runs from the last step to the first.
+struct Sequence {
+    index T, N, H;
+    bool reverse;
+};
+
+// LSTM: x is W_ih x_t + b (T, N, 4H), gates in the order i, f, g, o; w is W_hh (4H, H). Written: every state h (T, N, H),
+// the activated gates (T, N, 4H), and cells (T + 1, N, H): the first cell, then those after each step in the order of time.
+struct LstmForward {
+    const float *x, *h, *c, *w;
+    float *hs, *gates, *cells;
+};
+// dhs (T, N, H) or null, dc (N, H) or null; written: dx (T, N, 4H), dh and dc0 (N, H).
+struct LstmBackward {
+    const float *gates, *cells, *w, *dhs, *dc;
+    float *dx, *dh, *dc0;
+};
+// GRU: x (T, N, 3H), gates in the order r, z, n; w (3H, H), b (3H) or null stands beside W_hh h. Written: hs (T, N, H) and
+// gates (T, N, 4H): r, z, n, and W_hn h + b_n.
+struct GruForward {
+    const float *x, *h, *w, *b;
+    float *hs, *gates;
+};
+// dhs (T, N, H); written: dx and dg (T, N, 3H), the gradients at x and at W_hh h + b, and dh (N, H).
+struct GruBackward {
+    const float *gates, *hs, *h, *w, *dhs;
+    float *dx, *dg, *dh;
+};
+
+constexpr int MATMUL_RUNGS = 6, CONV_RUNGS = 3;
+constexpr const char* MATMUL_NAMES[] = {"v1_naive", "v2_loop_order", "v3_blocked",
+                                        "v4_packed", "v5_vector", "v6_tasks"};
+constexpr const char* CONV_NAMES[] = {"v1_direct", "v2_im2col", "v3_implicit"};
+
+struct Kernels {
+    const char* name;
+    MatmulKernel* matmul[MATMUL_RUNGS];
+    ConvKernel* conv2d[CONV_RUNGS];
+    ConvKernel* conv2d_input;
+    ConvKernel* conv2d_weight;
+    Unary *relu, *tanh, *sigmoid;
+    Binary *relu_vjp, *tanh_vjp, *sigmoid_vjp, *bce;
+    void (*leaky_relu)(const float* x, float slope, float* out, index n);
+    void (*leaky_relu_vjp)(const float* delta, const float* x, float slope, float* out, index n);
+    void (*bce_vjp)(const float* delta, const float* x, const float* y, float* dx, float* dy, index n);
+    void (*batch_norm)(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean,
+                       float* var, float* rstd, const Channels& size);
+    void (*batch_norm_vjp)(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight,
+                           float* dx, float* dweight, float* dbias, const Channels& size);
+    void (*adam)(const Parameter* parameters, index count, const AdamStep& step);
+    void (*philox)(uint64_t seed, uint64_t offset, uint32_t* out, index n);
+    index (*multiply_add)(index steps);
+    float (*read_all)(const float* x, index n);
+    void (*triad)(const float* x, const float* y, float scale, float* out, index n);
+    Unary *gelu, *gelu_tanh, *silu, *softplus;
+    Binary *gelu_vjp, *gelu_tanh_vjp, *silu_vjp, *softplus_vjp;
+    Rows *softmax, *log_softmax;
+    RowsVjp *softmax_vjp, *log_softmax_vjp;
+    void (*cross_entropy)(const float* x, const int64_t* labels, float* loss, float* top, float* log_sum, index rows,
+                          index size);
+    void (*cross_entropy_vjp)(const float* delta, const float* x, const int64_t* labels, const float* top,
+                              const float* log_sum, float* dx, index rows, index size);
+    void (*layer_norm)(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean,
+                       float* rstd, index rows, index size);
+    void (*layer_norm_vjp)(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight,
+                           float* dx, float* dweight, float* dbias, index rows, index size);
+    void (*lstm)(const LstmForward& pass, const Sequence& size);
+    void (*lstm_vjp)(const LstmBackward& pass, const Sequence& size);
+    void (*gru)(const GruForward& pass, const Sequence& size);
+    void (*gru_vjp)(const GruBackward& pass, const Sequence& size);
+};
+
+}  // namespace minigen

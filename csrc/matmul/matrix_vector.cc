@@ -1,0 +1,75 @@
+// A matrix times a vector: every element of the matrix is used once, so memory sets the speed and packing would double it.
+//
+// Rows that are contiguous become dot products, four rows at a time so that v is loaded once for four; contiguous columns are
+// added up, v_k times column k, over stretches of z that stay in L1.
+#include "rungs.h"
+
+namespace minigen {
+namespace VARIANT {
+namespace {
+
+template <int R> void dots(const float* a, index row_stride, const float* v, index K, float* out) {
+    vec sum[R][2] = {};
+    index k = 0;
+    for (; k + NR <= K; k += NR)
+        for (int u = 0; u < NR; u += VL) {
+            const vec b = load(v + k + u);
+            for (int r = 0; r < R; ++r) sum[r][u / VL] += load(a + r * row_stride + k + u) * b;
+        }
+    for (; k < K; k += VL) {
+        const index count = least(VL, K - k);
+        const vec b = load_some(v + k, count);
+        for (int r = 0; r < R; ++r) sum[r][0] += load_some(a + r * row_stride + k, count) * b;
+    }
+    for (int r = 0; r < R; ++r) {
+        const vec total = sum[r][0] + sum[r][1];
+        float result = 0;
+        for (int lane = 0; lane < VL; ++lane) result += total[lane];
+        out[r] = result;
+    }
+}
+
+}  // namespace
+
+bool matrix_vector(const Matrix& a, const float* v, index stride, float* out) {
+    const index M = a.rows, K = a.cols;
+    const bool rows = a.col_stride == 1, columns = a.row_stride == 1;
+    if (K == 0 || (!rows && !columns)) return false;
+    if (stride != 1) {  // a contiguous copy of v
+        float* const copy = scratch_floats(Scratch::step, K);
+        for (index k = 0; k < K; ++k) copy[k] = v[k * stride];
+        v = copy;
+    }
+    if (rows) {
+        constexpr index SHARE = 64;
+        parallel(ceil_div(M, SHARE), [&](index task) {
+            const index end = least((task + 1) * SHARE, M);
+            index i = task * SHARE;
+            for (; i + 4 <= end; i += 4) dots<4>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
+            for (; i < end; ++i) dots<1>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
+        });
+        return true;
+    }
+    constexpr index STRETCH = 1024;
+    parallel(ceil_div(M, STRETCH), [&](index task) {
+        const index first = task * STRETCH, n = least(STRETCH, M - first);
+        float* const z = out + first;
+        for (index i = 0; i < n; ++i) z[i] = 0;
+        index k = 0;
+        for (; k + 4 <= K; k += 4) {  // four columns for one load and store of z
+            const float* column = a.data + first + k * a.col_stride;
+            for (index i = 0; i < n; i += VL) {
+                const index count = least(VL, n - i);
+                vec sum = load_some(z + i, count);
+                for (int u = 0; u < 4; ++u) sum += v[k + u] * load_some(column + u * a.col_stride + i, count);
+                store_some(z + i, sum, count);
+            }
+        }
+        for (; k < K; ++k)
+            for (index i = 0; i < n; ++i) z[i] += v[k] * a.data[first + i + k * a.col_stride];
+    });
+    return true;
+}
+
+}  // namespace VARIANT
+}  // namespace minigen

@@ -1,0 +1,161 @@
+#include "pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+namespace minigen {
+namespace {
+
+struct Job {
+    Task* run;
+    const void* body;
+    ptrdiff_t tasks;
+    std::atomic<ptrdiff_t> next{0};
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;  // written by whoever sets `failed` first
+
+    void work() {
+        for (ptrdiff_t task; !failed && (task = next++) < tasks;) {
+            try {
+                run(body, task);
+            } catch (...) {
+                if (!failed.exchange(true)) error = std::current_exception();
+            }
+        }
+    }
+};
+
+thread_local bool inside = false;  // is this thread running a task?
+
+class Pool {
+public:
+    std::mutex in_use;  // held by the one caller that may hand out a job
+
+    void run(Job& job, int helpers) {
+        while (workers < helpers && start_worker()) {
+        }
+        if (helpers > workers) helpers = workers;
+        {
+            std::lock_guard<std::mutex> lock(mutex);
+            current = &job;
+            wanted = running = helpers;
+        }
+        wake.notify_all();
+        job.work();
+        std::unique_lock<std::mutex> lock(mutex);
+        running -= wanted;  // who has not come by now is not needed any more
+        wanted = 0;
+        done.wait(lock, [&] { return running == 0; });
+        current = nullptr;
+    }
+
+private:
+    std::mutex mutex;
+    std::condition_variable wake, done;
+    Job* current = nullptr;
+    int workers = 0, wanted = 0, running = 0;
+
+    bool start_worker() {
+        sigset_t all, old;  // signals such as Ctrl-C belong to Python's threads
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        bool started = true;
+        try {
+            std::thread([this] { serve(); }).detach();
+            ++workers;
+        } catch (const std::system_error&) {  // the system has no thread left: fewer must do
+            started = false;
+        }
+        pthread_sigmask(SIG_SETMASK, &old, nullptr);
+        return started;
+    }
+
+    void serve() {
+        inside = true;  // a worker that starts tasks of its own runs them alone
+        std::unique_lock<std::mutex> lock(mutex);
+        for (;;) {
+            wake.wait(lock, [&] { return wanted > 0; });
+            --wanted;
+            Job* job = current;
+            lock.unlock();
+            job->work();
+            lock.lock();
+            if (--running == 0) done.notify_one();
+        }
+    }
+};
+
+Pool* pool = nullptr;  // never destroyed: its workers may still be asleep in it when the process ends
+std::mutex creating;
+
+// A forked child has none of its parent's workers and may inherit locked mutexes: it starts again with a new pool.
+void after_fork_in_child() {
+    pool = new Pool;
+    inside = false;
+}
+
+Pool& the_pool() {
+    std::lock_guard<std::mutex> lock(creating);
+    if (!pool) {
+        pool = new Pool;
+        pthread_atfork([] { creating.lock(); }, [] { creating.unlock(); },
+                       [] {
+                           creating.unlock();
+                           after_fork_in_child();
+                       });
+    }
+    return *pool;
+}
+
+int available_cpus() {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+    const unsigned n = std::thread::hardware_concurrency();
+    return n ? static_cast<int>(n) : 1;
+}
+
+int default_threads() {
+    if (const char* text = std::getenv("MINIGEN_NUM_THREADS")) {
+        const int n = std::atoi(text);
+        if (n >= 1 && n <= 1024) return n;
+    }
+    return available_cpus();
+}
+
+std::atomic<int> threads{0};  // 0: not asked yet
+
+}  // namespace
+
+void set_num_threads(int n) { threads = n; }
+
+int get_num_threads() {
+    if (threads == 0) threads = default_threads();
+    return threads;
+}
+
+void run_parallel(ptrdiff_t tasks, Task* run, const void* body) {
+    const ptrdiff_t useful = tasks < get_num_threads() ? tasks : get_num_threads();
+    std::unique_lock<std::mutex> lock;
+    if (useful > 1 && !inside) lock = std::unique_lock<std::mutex>(the_pool().in_use, std::try_to_lock);
+    if (!lock) {
+        for (ptrdiff_t task = 0; task < tasks; ++task) run(body, task);
+        return;
+    }
+    Job job{run, body, tasks};
+    inside = true;
+    pool->run(job, static_cast<int>(useful) - 1);
+    inside = false;
+    lock.unlock();
+    if (job.failed) std::rethrow_exception(job.error);
+}
+
+}  // namespace minigen

@@ -1,0 +1,66 @@
+// The table of this instruction set's kernels.
+#include "bench/loops.h"
+#include "conv/rungs.h"
+#include "elementwise/elementwise.h"
+#include "matmul/rungs.h"
+#include "norm/batch_norm.h"
+#include "optim/adam.h"
+#include "random/philox.h"
+#include "recurrent/recurrent.h"
+#include "rows/rows.h"
+
+#define TEXT_OF(name) #name
+#define TEXT(name) TEXT_OF(name)
+
+namespace minigen {
+namespace VARIANT {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    TEXT(VARIANT),
+    {matmul_v1_naive, matmul_v2_loop_order, matmul_v3_blocked, matmul_v4_packed, matmul_v5_vector,
+     matmul_v6_tasks},
+    {conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit},
+    conv2d_input,
+    conv2d_weight,
+    relu,
+    tanh,
+    sigmoid,
+    relu_vjp,
+    tanh_vjp,
+    sigmoid_vjp,
+    bce,
+    leaky_relu,
+    leaky_relu_vjp,
+    bce_vjp,
+    batch_norm,
+    batch_norm_vjp,
+    adam,
+    philox,
+    multiply_add,
+    read_all,
+    triad,
+    gelu,
+    gelu_tanh,
+    silu,
+    softplus,
+    gelu_vjp,
+    gelu_tanh_vjp,
+    silu_vjp,
+    softplus_vjp,
+    softmax,
+    log_softmax,
+    softmax_vjp,
+    log_softmax_vjp,
+    cross_entropy,
+    cross_entropy_vjp,
+    layer_norm,
+    layer_norm_vjp,
+    lstm,
+    lstm_vjp,
+    gru,
+    gru_vjp,
+};
+
+}  // namespace VARIANT
+}  // namespace minigen

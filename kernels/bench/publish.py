@@ -1,0 +1,71 @@
+"""`all` measures what docs/benchmarks shows, draws it and writes its pages; `table` writes the pages again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import report, walk
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "benchmarks"
+PLOTTED = ("gemm", "conv", "ladder")
+RUNS = [
+    ("train", 1), ("train", 2), ("gemm", 1), ("conv", 1), ("fused", 1), ("ladder", 1), ("ladder", 2), ("overhead", 1),
+]  # fmt: skip
+
+
+def add_options(commands: Any) -> None:
+    parser = commands.add_parser("all", help="measure everything and write the pages of docs/benchmarks; takes a while")
+    parser.add_argument("--folder", type=Path, default=PAGES, help="for all it writes (default docs/benchmarks)")
+    parser.add_argument("--only", nargs="*", choices=sorted({name for name, _ in RUNS}), help="some commands only")
+    parser.set_defaults(threads=1)
+
+
+def everything(wanted: argparse.Namespace) -> int:
+    """Each command in a process of its own; 1 if one of them failed."""
+    wanted.folder.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for name, threads in RUNS:
+        if wanted.only and name not in wanted.only:
+            continue
+        label = f"{name}-{threads}"
+        words = [name, "--threads", str(threads), "--json", str(wanted.folder / f"{label}.json")]
+        if name == "train":
+            words += ["--peers", "torch,torch-frozen"]
+        if name in PLOTTED:
+            words += ["--plot", str(wanted.folder / f"{label}.png")]
+        print(f"== {' '.join(words)}", flush=True)
+        failed |= subprocess.run([sys.executable, "-m", "minigen.kernels.bench", *words]).returncode != 0
+    return pages(wanted.folder) or int(failed)
+
+
+def pages(folder: Path) -> int:
+    """Write README.md (every table) and ladder.md (the walk) from the results in ``folder``."""
+    results = saved(folder)
+    if not results:
+        print(f"No results in {folder}; measure them first: python -m minigen.kernels.bench all", file=sys.stderr)
+        return 1
+    for name, text in texts(results).items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(f"wrote {folder / name}")
+    return 0
+
+
+def saved(folder: Path) -> list[dict[str, Any]]:
+    return [
+        json.loads(path.read_text(encoding="utf-8")) | {"file": path.stem} for path in sorted(folder.glob("*.json"))
+    ]
+
+
+def texts(results: list[dict[str, Any]]) -> dict[str, str]:
+    """{file name: content} of all pages."""
+    found = {"README.md": report.markdown(results)}
+    ladders = [result for result in results if result["command"] == "ladder"]
+    if ladders:
+        found["ladder.md"] = walk.page(ladders, ROOT / "csrc")
+    return found

@@ -1,0 +1,90 @@
+"""Counts and times what a training step asks of a backend: a backend whose every method is wrapped."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from minigen import backend
+from minigen.backend.numpy import NumpyBackend
+
+UNTOUCHED = {"with_kernel", "set_num_threads", "get_num_threads"}
+
+
+def flop_linear_vjp(args: tuple, out: Any) -> int:
+    (_, w), mask, delta = args
+    return 2 * delta.size * w.shape[1] * (bool(mask[0]) + bool(mask[1]))
+
+
+# A product of M x K and K x N is M N K multiplications and additions. A convolution is one, too; padding counts.
+FLOP: dict[str, Callable[[tuple, Any], int]] = {
+    "matmul": lambda args, out: 2 * out.size * args[0].shape[-1],
+    "linear": lambda args, out: 2 * args[0].size * args[1].shape[0],
+    "linear_vjp": flop_linear_vjp,
+    "conv2d": lambda args, out: 2 * out.size * args[1][0].size,  # w[0]: all taps of one output channel
+    "conv2d_input": lambda args, out: 2 * args[0].size * args[1][0].size,
+    "conv2d_weight": lambda args, out: 2 * args[0].size * out[0].size,
+}
+
+
+@dataclass
+class Entry:
+    calls: int = 0
+    seconds: float = 0.0
+    flop: int = 0
+
+
+def shapes(values: Any) -> str:
+    """The arrays among arguments, and inside what a forward pass saved, as "64x1x32x32, 64x1x4x4"."""
+    found = []
+    for value in values:
+        if isinstance(value, np.ndarray):
+            found.append("x".join(map(str, value.shape)) or "scalar")
+        elif isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
+            found.append(shapes(value))
+    return ", ".join(found)
+
+
+class Recorder:
+    """Inside ``with``, this thread's operations run on ``be`` and are entered in ``entries`` by method and shapes.
+
+    Only the outermost call counts: what a method of the backend calls by itself is part of it.
+    """
+
+    def __init__(self, be: NumpyBackend) -> None:
+        self.entries: dict[tuple[str, str], Entry] = defaultdict(Entry)
+        self.backend = copy.copy(be)
+        for name in dir(be):
+            if not name.startswith("_") and name not in UNTOUCHED and callable(method := getattr(be, name)):
+                setattr(self.backend, name, self._timed(name, method))
+
+    @property
+    def gflop(self) -> float:
+        return sum(entry.flop for entry in self.entries.values()) / 1e9
+
+    def _timed(self, name: str, method: Callable) -> Callable:
+        def wrapped(*args: Any, **attrs: Any) -> Any:
+            start = perf_counter()
+            out = method(*args, **attrs)
+            seconds = perf_counter() - start
+            entry = self.entries[name, shapes(args)]
+            entry.calls += 1
+            entry.seconds += seconds
+            entry.flop += FLOP[name](args, out) if name in FLOP else 0
+            return out
+
+        return wrapped
+
+    def __enter__(self) -> Recorder:
+        self._before = backend.state.backend
+        backend.state.backend = self.backend
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        backend.state.backend = self._before

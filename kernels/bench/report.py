@@ -1,0 +1,121 @@
+"""Results in words: a table for the terminal and one in Markdown, both made from what `--json` saves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .report_kernels import aligned, kernel_lines, kernel_page, overhead_table, table
+
+
+def machine_words(result: dict[str, Any]) -> list[str]:
+    m, s = result["machine"], result["settings"]
+    threads = "one thread" if s["threads"] == 1 else f"{s['threads']} threads"
+    peer = f", PyTorch {m['torch']}" if m["torch"] else ""
+    pinned = f", pinned to CPU {', '.join(map(str, m['pinned_to']))}" if m["pinned_to"] else ""
+    load = "" if m["load_before"] is None else f"; load average before: {m['load_before']:.2f}"
+    warm = f" after {s['warm_up']} for warming up" if "warm_up" in s else ""
+    kernels = f", {m['cpp_variant']} kernels" if m.get("cpp_variant") else ""
+    return [
+        f"{m['cpu']} ({m['cpus']} CPUs), {m['system']}; {threads}{pinned}{load}",
+        f"minigen {m['minigen']} ({m['commit'] or 'no commit known'}){kernels}, "
+        f"NumPy {m['numpy']}{peer}, Python {m['python']}",
+        f"float32; the sides take turns, {s['rounds']} rounds{warm}",
+        *([peak_words(result["peak"])] if "peak" in result else []),
+    ]
+
+
+def peak_words(peak: dict[str, float]) -> str:
+    if not peak["gflop_per_s"]:
+        return "the machine's peak was not measured: the C++ backend is not built"
+    return f"measured peak: {peak['gflop_per_s']:.0f} GFLOP/s in registers, {peak['gbyte_per_s']:.1f} GB/s from memory"
+
+
+def title(name: str, work: dict[str, Any]) -> str:
+    changed = "" if work["batch_size"] == work["usual_batch_size"] else f" instead of {work['usual_batch_size']}"
+    return f"{name}: {work['definition']}, batch {work['batch_size']}{changed}"
+
+
+def verified_words(work: dict[str, Any]) -> str:
+    v = work["verified"]
+    if v is None:
+        return "not verified: there is only one side, and it is the specification"
+    found = "; ".join(f"{name}: loss {d['loss']:.0e}, gradient {d['gradient']:.0e}" for name, d in v["largest"].items())
+    allowed = f"{v['tolerance']['loss']:.0e} and {v['tolerance']['gradient']:.0e} are allowed"
+    what = f"losses of {v['steps']} steps and first gradients against {v['reference']}"
+    return f"verified before and after: {what}; {found} ({allowed}, relative)"
+
+
+def ratio_words(names: str, r: dict[str, float]) -> str:
+    pairs = f"median of pairs, quartiles {r['lower_quartile']:.2f} to {r['upper_quartile']:.2f}"
+    return f"time of {names}: {r['of_medians']:.2f} (medians), {r['median_of_pairs']:.2f} ({pairs})"
+
+
+COLUMNS = ("side", "ms, median", "quartiles", "best", "GFLOP", "GFLOP/s", "page faults")
+
+
+def row(name: str, side: dict[str, Any]) -> tuple[str, ...]:
+    quartiles = f"{side['lower_quartile']:.4g} to {side['upper_quartile']:.4g}"
+    faults = "" if side["page_faults"] is None else f"{side['page_faults']:.0f}"
+    rate = f"{side['gflop_per_s']:.1f}"
+    return name, f"{side['median']:.4g}", quartiles, f"{side['best']:.4g}", f"{side['gflop']:.3g}", rate, faults
+
+
+def train_lines(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, work in result["workloads"].items():
+        rows = [row(*item) for item in work["sides"].items()]
+        lines += ["", title(name, work), verified_words(work), *aligned(COLUMNS, rows)]
+        lines += [ratio_words(names, r) for names, r in work["ratios"].items()]
+    return lines
+
+
+def train_page(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, work in result["workloads"].items():
+        rows = [row(*item) for item in work["sides"].items()]
+        lines += ["", f"### {title(name, work)}", "", *table(COLUMNS, rows), ""]
+        lines += [f"- {ratio_words(names, r)}" for names, r in work["ratios"].items()]
+        lines += [f"- {verified_words(work)}"]
+    return lines
+
+
+PARTS: dict[str, tuple[str, Callable[[dict[str, Any]], list[str]], Callable[[dict[str, Any]], list[str]]]] = {
+    "train": ("Training steps", train_lines, train_page),
+    "gemm": ("Matrix products", kernel_lines, kernel_page),
+    "conv": ("Convolution and its gradients", kernel_lines, kernel_page),
+    "fused": ("Fused operations", kernel_lines, kernel_page),
+    "ladder": ("The ladders", kernel_lines, kernel_page),
+    "overhead": ("Overhead", lambda r: ["", *aligned(*overhead_table(r))], lambda r: ["", *table(*overhead_table(r))]),
+}  # fmt: skip
+
+
+def text(result: dict[str, Any]) -> str:
+    """For the terminal."""
+    return "\n".join([*machine_words(result), *PARTS[result["command"]][1](result)])
+
+
+INTRODUCTION = """# Benchmarks
+
+This page is generated from the results beside it, by `python -m minigen.kernels.bench table`; nothing on it is typed.
+`python -m minigen.kernels.bench all` measures everything again. Every side gets the same data and must compute the same
+results before and after it is timed; a rate above the machine's measured peak would be refused.
+
+In training steps GFLOP are those of matrix products and convolutions, 2 M N K each with padding taps. minigen computes
+no weight gradients for the discriminator in the generator's step, plain eager PyTorch does: hence its larger number. In
+tables of kernels taps on the padding are not counted, since a kernel may skip them; "minigen", "mkl" and "openblas" are
+kernels called by a loop in C++, "minigen, called", "numpy" and "torch" are called by a loop in Python. nt: the right
+matrix lies transposed in memory (x w^T); tn: the left one does.
+"""
+ORDER = list(PARTS)
+
+
+def markdown(results: list[dict[str, Any]]) -> str:
+    """For the page."""
+    lines = [INTRODUCTION]
+    for result in sorted(results, key=lambda r: (ORDER.index(r["command"]), r["settings"]["threads"])):
+        threads = result["settings"]["threads"]
+        lines.append(f"## {PARTS[result['command']][0]}, {threads} thread{'s' if threads > 1 else ''}\n")
+        lines += [f"- {words}" for words in machine_words(result)]
+        lines += [*PARTS[result["command"]][2](result), ""]
+    return "\n".join(lines)

@@ -1,0 +1,82 @@
+"""`train`: verify, time, verify again."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+from typing import Any
+
+from . import machine, options, sides, timing, verify
+from .workloads import WORKLOADS, Workload
+
+PEERS = ("torch", "torch-frozen")
+
+
+def add_options(commands: Any) -> None:
+    parser = commands.add_parser("train", help="whole training steps, beside PyTorch's where it is installed")
+    options.shared(parser, PEERS, ["torch"], plot=False)
+    parser.add_argument(
+        "--only", type=options.names("workload", list(WORKLOADS)), default=list(WORKLOADS),
+        help=f"from {','.join(WORKLOADS)}",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=options.at_least_one, default=20, help="timed steps of each side (default 20)")
+    parser.add_argument(
+        "--batch-size", type=options.at_least_one, help="instead of the usual: for trying out, not for comparing"
+    )
+    parser.add_argument("--profile", action="store_true", help="show instead where minigen's steps spend their time")
+
+
+def measure(wanted: argparse.Namespace) -> dict[str, Any]:
+    """The result of `train` as it is saved."""
+    return {
+        "schema": 1,
+        "command": "train",
+        "machine": machine.describe(),
+        "settings": {"threads": wanted.threads, "rounds": wanted.steps, "warm_up": timing.WARM_UP},
+        "workloads": {name: one(WORKLOADS[name], wanted) for name in wanted.only},
+    }
+
+
+def one(workload: Workload, wanted: argparse.Namespace) -> dict[str, Any]:
+    """One workload on all sides."""
+    competitors = sides.build(workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads)
+    reference = reference_for(competitors, workload, wanted)
+    before = verify.agree(competitors, reference) if reference else None
+    samples = timing.interleaved({side.name: side.step for side in competitors}, wanted.steps, workload.name)
+    if reference:
+        verify.agree(competitors, reference)
+    found = {side.name: summary(samples[side.name], side.gflop()) for side in competitors}
+    return {
+        "definition": workload.words,
+        "batch_size": wanted.batch_size or workload.batch_size,
+        "usual_batch_size": workload.batch_size,
+        "verified": before,
+        "sides": found,
+        "ratios": {
+            f"{ours.name} / {peer.name}": timing.ratio(samples[ours.name]["ms"], samples[peer.name]["ms"])
+            for ours, peer in itertools.product(competitors, competitors)
+            if ours.lib is sides.minigen and peer.lib is not sides.minigen
+        },
+    }
+
+
+def reference_for(competitors: list[sides.Side], workload: Workload, wanted: argparse.Namespace) -> sides.Side | None:
+    """PyTorch, else minigen's executable specification; None if that is all there is."""
+    peers = [side for side in competitors if side.lib is not sides.minigen]
+    if peers:
+        return peers[0]
+    specification = [side for side in competitors if side.name == "minigen numpy"]
+    if specification and len(competitors) == 1:
+        return None
+    return specification[0] if specification else sides.build(workload, wanted.batch_size, ["numpy"], [], 1)[0]
+
+
+def summary(samples: dict[str, list], gflop: float) -> dict[str, Any]:
+    found: dict[str, Any] = timing.spread(samples["ms"])
+    found["gflop"] = gflop
+    found["gflop_per_s"] = 1e3 * gflop / found["median"]
+    faults = [n for n in samples["page_faults"] if n is not None]
+    found["page_faults"] = statistics.median(faults) if faults else None
+    found["ms"] = samples["ms"]
+    return found

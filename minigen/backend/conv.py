@@ -1,0 +1,86 @@
+"""Two-dimensional convolution and its two gradients, the specification in NumPy.
+
+The trilinear form S(x, w, g) = sum_{n,o,i,j} g[n,o,i,j] sum_{c,p,q} w[o,c,p,q] x[n, c, s i + d p - P, s j + d q - P]
+has three partial derivatives: for g the convolution, for x its input gradient, for w its weight gradient.
+Each is one loop over the taps (p, q) of the kernel: a strided window of x, and a product over channels.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+Pair = tuple[int, int]
+
+
+def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
+    """floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, per axis."""
+    h, w = (
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    )
+    return h, w
+
+
+def taps(padded: Array, kernel: Pair, out: Pair, stride: Pair, dilation: Pair) -> Iterator[tuple[int, int, Array]]:
+    """Each tap (p, q) with the window of ``padded`` that it multiplies: a strided view (N, C, OH, OW)."""
+    for p in range(kernel[0]):
+        for q in range(kernel[1]):
+            rows = slice(p * dilation[0], p * dilation[0] + stride[0] * (out[0] - 1) + 1, stride[0])
+            cols = slice(q * dilation[1], q * dilation[1] + stride[1] * (out[1] - 1) + 1, stride[1])
+            yield p, q, padded[:, :, rows, cols]
+
+
+def _wide(compute: Callable[..., Array]) -> Callable[..., Array]:
+    """Half types in float32: NumPy's products know no bfloat16, and a sum in float16 loses its digits."""
+
+    @functools.wraps(compute)
+    def call(x: Array, y: Array, *rest: Any) -> Array:
+        if x.dtype.itemsize > 2:
+            return compute(x, y, *rest)
+        return compute(x.astype(np.float32), y.astype(np.float32), *rest).astype(x.dtype)
+
+    return call
+
+
+def _grouped(a: Array, groups: int, axis: int) -> Array:
+    return a.reshape(*a.shape[:axis], groups, a.shape[axis] // groups, *a.shape[axis + 1 :])
+
+
+@_wide
+def conv2d(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
+    """x (N, C, H, W), w (O, C/groups, KH, KW) -> (N, O, OH, OW)."""
+    kernel = w.shape[2:]
+    out = output_size(x.shape[2:], kernel, stride, padding, dilation)
+    padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    wg = _grouped(w, groups, 0)  # (G, O/G, C/G, KH, KW)
+    y = np.zeros((len(x), groups, w.shape[0] // groups, *out), x.dtype)
+    for p, q, window in taps(padded, kernel, out, stride, dilation):
+        y += np.einsum("ngchw,goc->ngohw", _grouped(window, groups, 1), wg[..., p, q], optimize=True)
+    return y.reshape(len(x), w.shape[0], *out)
+
+
+@_wide
+def conv2d_input(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
+    """The vector-Jacobian product for x of ``size`` (H, W); this is also what ConvTranspose2d computes."""
+    wg, gg = _grouped(w, groups, 0), _grouped(g, groups, 1)
+    channels = w.shape[1] * groups
+    padded = np.zeros((len(g), channels, size[0] + 2 * padding[0], size[1] + 2 * padding[1]), g.dtype)
+    for p, q, window in taps(padded, w.shape[2:], g.shape[2:], stride, dilation):
+        window += np.einsum("ngohw,goc->ngchw", gg, wg[..., p, q], optimize=True).reshape(window.shape)
+    return np.ascontiguousarray(padded[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]])
+
+
+@_wide
+def conv2d_weight(g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
+    """The vector-Jacobian product for w with a kernel of ``size`` (KH, KW)."""
+    padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    gg = _grouped(g, groups, 1)
+    w = np.zeros((groups, g.shape[1] // groups, x.shape[1] // groups, *size), x.dtype)
+    for p, q, window in taps(padded, size, g.shape[2:], stride, dilation):
+        w[..., p, q] = np.einsum("ngohw,ngchw->goc", gg, _grouped(window, groups, 1), optimize=True)
+    return w.reshape(g.shape[1], x.shape[1] // groups, *size)

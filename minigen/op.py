@@ -1,0 +1,252 @@
+"""A differentiable operation: forward on arrays, one vector-Jacobian product per input on Tensors.
+
+    @op(broadcasts=True)
+    def mul(be, x, y):
+        return be.mul(x, y)
+    mul.vjps(lambda delta, _z, _x, y: delta * y,    # dC/dx = delta y
+             lambda delta, _z, x, _y: delta * x)    # dC/dy = delta x
+
+Only what a rule that will run names is kept; a name that starts with ``_`` gets shape and dtype alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import anomaly, dtypes
+from .backend import state
+from .node import NO_ATTRS, Node, like
+from .tensor import Tensor
+
+_NOTHING = contextlib.nullcontext()
+
+
+def quiet() -> Any:
+    """Inf and NaN without a warning, as in PyTorch. A backward pass asks NumPy for it once, not in each of its ops."""
+    return _NOTHING if state.quiet else np.errstate(all="ignore")
+
+
+class Op:
+    """A differentiable function of arrays. See ``op``."""
+
+    def __init__(
+        self, forward: Callable, broadcasts: bool, floats: bool, view: bool, promotes: int,
+        names: Sequence[str] = ("input", "other"),
+    ) -> None:  # fmt: skip
+        functools.update_wrapper(self, forward)
+        self.forward, self.name = forward, forward.__name__
+        self.broadcasts, self.floats, self.view, self.promotes = broadcasts, floats, view, promotes
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+        self.attrs = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        self.names = list(names[: self.arity])  # what callers may call the inputs, and what help() shows
+        if not self.variadic and len(self.names) == self.arity:
+            shown = [p.replace(name=name) for p, name in zip(parameters, self.names, strict=False)]
+            self.__signature__ = inspect.Signature(
+                [*shown, *[p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters[self.arity :]]]
+            )
+        self.rules: list[Callable] | None = None
+        self.optional = False  # may an input be None?
+
+    def vjps(self, *rules: Callable) -> None:
+        """One rule per input: ``rule(delta, z, *inputs, *, attributes)``, all on Tensors; ``_names`` are not kept."""
+        self.rules = list(rules)
+        self.wants: list[list[str]] = []
+        self.keeps: list[list[bool]] = []
+        for rule in rules:
+            parameters = inspect.signature(rule).parameters.values()
+            self.wants.append([p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
+            self.keeps.append([not p.name.startswith("_") for p in parameters if p.kind is not p.KEYWORD_ONLY][1:])
+        self.plans: dict[tuple[bool, ...], tuple[bool, list[bool]]] = {}
+
+    def plan(self, mask: tuple[bool, ...]) -> tuple[bool, list[bool]]:
+        """(keep the output?, keep each input?) for the rules that will run: those of the inputs in ``mask``."""
+        if mask not in self.plans:
+            if self.variadic:
+                self.plans[mask] = self.keeps[0][0], [self.keeps[0][1]] * len(mask)
+            else:
+                running = [k for k, needed in zip(self.keeps, mask, strict=True) if needed]
+                columns = [any(column) for column in zip(*running, strict=True)]
+                self.plans[mask] = columns[0], columns[1:]
+        return self.plans[mask]
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __reduce__(self) -> str:
+        return vars(self)["__qualname__"]  # copied and pickled by its name, as functions are: a module may keep one
+
+    def bind(self, args: tuple, attrs: dict[str, Any]) -> tuple[Sequence[Tensor | None], dict[str, Any]]:
+        """Inputs as Tensors of the promoted type; positional values beyond the inputs become attributes in order."""
+        if not self.variadic:
+            if len(args) > self.arity + len(self.attrs):
+                raise TypeError(f"{self.name}: takes at most {self.arity + len(self.attrs)} arguments, got {len(args)}")
+            if len(args) > self.arity:
+                attrs = {**dict(zip(self.attrs, args[self.arity :], strict=False)), **attrs}
+                args = args[: self.arity]
+            elif len(args) < self.arity:
+                args, attrs = self.named(args, attrs)
+        if self.attrs:
+            attrs = {**self.defaults, **attrs}
+        if self.broadcasts or self.floats:
+            return _promote(self, args), attrs
+        for x in args:
+            if type(x) is not Tensor and not isinstance(x, Tensor) and not (x is None and self.optional):
+                raise TypeError(
+                    f"{self.name}: arguments must be Tensors, got {type(x).__name__}; use minigen.tensor or "
+                    "minigen.from_numpy"
+                )
+        return args, attrs
+
+    def named(self, args: tuple, attrs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Inputs given by name, ``maximum(x, other=y)``, behind those given by position."""
+        found = {name: attrs[name] for name in self.names[len(args) :] if name in attrs}
+        if (count := len(args) + len(found)) < self.arity:
+            known = f" ({', '.join(self.names)})" if self.names else ""
+            raise TypeError(f"{self.name}: takes {self.arity} tensors{known}, got {count}")
+        return (*args, *found.values()), {name: value for name, value in attrs.items() if name not in found}
+
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        inputs, attrs = self.bind(args, attrs)
+        watch = state.profile
+        began = watch and watch.clock()
+        with quiet():
+            try:
+                array = np.asarray(
+                    self.forward(state.backend, *[None if x is None else x.array for x in inputs], **attrs)
+                )
+            except (ValueError, TypeError, IndexError) as error:
+                raise explained(self, inputs, error) from None
+        node = None
+        if state.grad_enabled and self.rules is not None and dtypes.is_floating(array.dtype):
+            mask = tuple([x is not None and x.node is not None for x in inputs])
+            if True in mask:
+                keep_out, keep = self.plan(mask)
+                kept = [x if k or x is None else like(x.shape, x.dtype) for x, k in zip(inputs, keep, strict=True)]
+                node = Node(self, [None if x is None else x.node for x in inputs], kept, attrs or NO_ATTRS)
+        out = Tensor(array, node)
+        if self.view and inputs[0] is not None and np.may_share_memory(array, inputs[0].array):
+            out._version = inputs[0]._version
+        if node is not None and keep_out:
+            node.out = (array, out._version, out._version[0])
+        if watch:
+            watch.op(self.name, began, inputs, [out])
+        if state.anomaly:
+            anomaly.look(self, inputs, [out], node)
+        return out
+
+    def backward(self, node: Node, delta: Any, needs: Sequence[bool]) -> list[Tensor | None]:
+        """dC/d(input) for each input that needs it."""
+        assert self.rules is not None
+        node.check_versions()
+        z = None if node.out is None else Tensor(node.out[0], node, node.out[1])
+        grads: list[Tensor | None] = []
+        for i, needed in enumerate(needs):
+            if not needed:
+                grads.append(None)
+                continue
+            r = 0 if self.variadic else i
+            attrs = {k: node.attrs[k] for k in self.wants[r] if k != "i"} if self.wants[r] else NO_ATTRS
+            if self.variadic:
+                g = self.rules[0](delta, z, node.kept, **attrs, i=i)
+            else:
+                g = self.rules[r](delta, z, *node.kept, **attrs)
+            if self.broadcasts:
+                shape = node.kept[i].shape
+                if g.shape != shape:
+                    g = g.sum_to(shape=shape)
+            grads.append(g)
+        return grads
+
+
+def op(
+    forward: Callable | None = None,
+    *, broadcasts: bool = False, floats: bool = False, view: bool = False, promotes: int = 0,
+    names: Sequence[str] = ("input", "other"),
+) -> Any:  # fmt: skip
+    """Make ``forward(be, *arrays, *, attributes)`` a differentiable operation on Tensors.
+
+    ``broadcasts``: inputs (from number ``promotes`` on) are promoted to a common type, and the engine sums broadcast
+    gradients back. ``floats``: integers become the default floating type first. ``view``: the result may share its
+    input's memory. ``names``: of the inputs, for callers who write ``maximum(x, other=y)``.
+    """
+    make = functools.partial(Op, broadcasts=broadcasts, floats=floats, view=view, promotes=promotes, names=names)
+    return make if forward is None else make(forward)
+
+
+def _promote(self: Op, args: Sequence[Any]) -> Sequence[Tensor]:
+    """Inputs as Tensors of one type.
+
+    A mixed type goes through a recorded cast, so that a float32 leaf gets a float32 gradient.
+    """
+    from_ = self.promotes
+    chosen = args[from_:] if from_ else args
+    for x in args[:from_]:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{self.name}: the first argument must be a Tensor, got {type(x).__name__}")
+    first: Any = chosen[0].array.dtype if isinstance(chosen[0], Tensor) else None
+    alike = all([isinstance(x, Tensor) and x.array.dtype is first for x in chosen])
+    if alike and (not self.floats or dtypes.is_floating(first)):
+        return args
+    if len(args) == 2 and type(args[1]) in (int, float) and first is not None and dtypes.is_floating(first):
+        return args[0], Tensor(np.asarray(args[1], first))  # x * 2, the most frequent of the rest, without the search
+    scalars = []
+    for x in chosen:
+        if isinstance(x, Tensor):
+            continue
+        if not isinstance(x, (bool, int, float, np.bool_, np.number)):
+            raise TypeError(
+                f"{self.name}: cannot combine a Tensor with {type(x).__name__}; use minigen.tensor or "
+                "minigen.from_numpy"
+            )
+        scalars.append(dtypes.scalar_category(x))
+    tensors = [x.array for x in chosen if isinstance(x, Tensor)]
+    common = dtypes.result_type(
+        [a.dtype for a in tensors if a.ndim], scalars, zero_dims=[a.dtype for a in tensors if not a.ndim]
+    )
+    if self.floats and not dtypes.is_floating(common):
+        common = dtypes.get_default_dtype()
+    converted = [
+        (x if x.array.dtype == common else x.cast(dtype=common))
+        if isinstance(x, Tensor)
+        else Tensor(_number(x, common))
+        for x in chosen
+    ]
+    return [*args[:from_], *converted]
+
+
+def _number(x: Any, dtype: np.dtype) -> np.ndarray:
+    try:
+        return np.asarray(x, dtype)
+    except OverflowError:  # -1 among unsigned bytes is 255, as in PyTorch
+        return np.asarray(x).astype(dtype)
+
+
+def explained(self: Op, inputs: Sequence[Tensor | None], error: Exception) -> Exception:
+    """The error with the op's name, shapes and types: what NumPy or a kernel says knows nothing of the op."""
+    text = str(error)
+    if text.startswith(self.name):
+        return error
+    given = [x for x in inputs if x is not None]
+    shapes, types = (" and ".join(str(getattr(x, what)) for x in given) for what in ("shape", "dtype"))
+    if isinstance(error, TypeError):
+        if "ufunc" in text or "numpy boolean" in text:  # NumPy has no such function of these types
+            remedy = "bools take & | ~, .long() makes them numbers" if "bool" in types else "convert with .to(dtype)"
+            return TypeError(f"{self.name}: is not defined for {types}; {remedy}")
+        return TypeError(f"{self.name}: {text}")
+    if self.broadcasts and "broadcast" in text:
+        return ValueError(
+            f"{self.name}: shapes {shapes} do not broadcast; counted from the right, sizes must be equal or 1: "
+            "reshape or expand one of them"
+        )
+    kind = IndexError if isinstance(error, IndexError) else ValueError
+    return kind(f"{self.name}: {text}; the inputs have the shapes {shapes}")

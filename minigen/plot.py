@@ -1,0 +1,99 @@
+"""Pictures of a training run.
+
+matplotlib and Pillow are imported when something is drawn: ``pip install "minigen[plot]"``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PathLike = str | os.PathLike[str]
+_INK, _PALETTE = "#222222", ("#3366aa", "#cc5522", "#339966", "#aa3377")
+
+
+def to_uint8(images: Any, low: float = -1.0, high: float = 1.0) -> np.ndarray:
+    """Images (N, 1, H, W) or (N, H, W) in [low, high] as uint8 (N, H, W)."""
+    array = np.asarray(images)
+    if array.ndim == 4 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 3:
+        raise ValueError(f"to_uint8: images must be (N, 1, H, W) or (N, H, W), got {array.shape}")
+    return np.rint((np.clip(array, low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
+    """uint8 images (N, H, W) as one sheet, row by row."""
+    N, H, W = images.shape
+    rows = -(-N // columns)
+    sheet = np.zeros((rows * (H + gap) + gap, columns * (W + gap) + gap), np.uint8)
+    for i, image in enumerate(images):
+        y, x = gap + i // columns * (H + gap), gap + i % columns * (W + gap)
+        sheet[y : y + H, x : x + W] = image
+    return sheet
+
+
+def save_grid(images: np.ndarray, path: PathLike, columns: int = 8, scale: int = 2) -> None:
+    """A sheet of uint8 images (N, H, W) as PNG."""
+    from PIL import Image
+
+    sheet = tile(images, columns)
+    _save(Image.fromarray(np.repeat(np.repeat(sheet, scale, 0), scale, 1)), path)
+
+
+def save_gif(sheets: Sequence[PathLike], path: PathLike, milliseconds: int = 250) -> None:
+    """The sheets one after the other; the last stays for two seconds."""
+    from PIL import Image
+
+    if not sheets:
+        raise ValueError("save_gif: no pictures were given")
+    frames = [Image.open(p).convert("L") for p in sheets]
+    durations = [milliseconds] * (len(frames) - 1) + [2000]
+    _save(frames[0], path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+
+
+def save_side_by_side(panels: Mapping[str, np.ndarray], path: PathLike, columns: int = 8) -> None:
+    """Sheets of images beside each other, each under its title."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * len(panels), 5.3), layout="constrained")
+    for axes, (title, images) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        axes.imshow(tile(images, columns), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, color=_INK)
+        axes.axis("off")
+    figure.savefig(path, dpi=110)
+
+
+def save_curves(
+    rows: Sequence[Mapping[str, float]], panels: Mapping[str, Sequence[str]], path: PathLike, x: str = "step"
+) -> None:
+    """Columns of ``rows`` against ``x``: one panel per title, faint as measured and bold as a running mean."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5 * len(panels), 3.6), layout="constrained")
+    for axes, (title, names) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        for name, colour in zip(names, _PALETTE, strict=False):
+            found = [(r[x], r[name]) for r in rows if name in r]
+            if found:
+                xs, ys = np.asarray(found, dtype=float).T
+                axes.plot(xs, ys, color=colour, alpha=0.25, linewidth=0.8)
+                width = max(len(ys) // 40, 1)
+                smooth = np.convolve(ys, np.ones(width) / width, mode="valid")
+                axes.plot(xs[len(xs) - len(smooth) :], smooth, color=colour, label=name)
+        axes.set_title(title, color=_INK)
+        axes.set_xlabel(x)
+        axes.grid(alpha=0.2)
+        axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def _save(image: Any, path: PathLike, **options: Any) -> None:
+    """Write beside and rename: a picture that somebody watches is never half written."""
+    target = Path(path)
+    part = target.with_name(f".{target.stem}.part{target.suffix}")
+    image.save(part, **options)
+    os.replace(part, target)

@@ -1,0 +1,19 @@
+"""Losses, one number per element or sample."""
+
+from __future__ import annotations
+
+from .. import ops
+from ..tensor import Tensor
+from .activation import softplus
+
+
+def bce_with_logits(input: Tensor, target: Tensor) -> Tensor:
+    """-y log s(x) - (1 - y) log(1 - s(x)) = log(1 + e^x) - x y, elementwise, s the sigmoid."""
+    return softplus(input) - input * target
+
+
+def cross_entropy(input: Tensor, labels: Tensor) -> Tensor:
+    """-log softmax(x)[label] = log sum_k e^(x_k) - x_label: x (N, K), labels (N) -> (N)."""
+    top = input.amax(dim=1, keepdim=True).detach()  # any shift gives the same value; this one cannot overflow
+    log_sum = ops.log(ops.exp(input - top).sum(dim=1)) + top.squeeze(1)
+    return log_sum - ops.gather(input, labels.unsqueeze(1), dim=1).squeeze(1)

@@ -1,0 +1,128 @@
+"""A fused operation: a fast pair of kernels, forward and backward, and the textbook that they are the twin of."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import anomaly
+from .autograd import grad
+from .backend import state
+from .node import Node, like
+from .op import Op, explained, quiet
+from .tensor import Tensor
+
+
+class Fused(Op):
+    """A fast forward and backward with a textbook. See ``fused``."""
+
+    def __init__(self, reference: Callable, forward: str, vjp: str, nondiff: Sequence[int]) -> None:
+        names = list(inspect.signature(reference).parameters.values())
+        functools.update_wrapper(self, reference)
+        self.reference, self.kernel, self.vjp, self.nondiff = reference, forward, vjp, tuple(nondiff)
+        self.name = reference.__name__
+        self.variadic = self.view = self.broadcasts = self.floats = False
+        self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in names)
+        self.attrs = [p.name for p in names if p.kind is p.KEYWORD_ONLY]
+        self.defaults = {p.name: p.default for p in names if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        self.rules, self.optional = None, True
+
+    def __call__(self, *args: Any, **attrs: Any) -> Any:
+        inputs, attrs = self.bind(args, attrs)
+        watch = state.profile
+        began = watch and watch.clock()
+        with quiet():
+            try:
+                result, saved = getattr(state.backend, self.kernel)(
+                    *[None if x is None else x.array for x in inputs], **attrs
+                )
+            except (ValueError, TypeError, IndexError) as error:
+                raise explained(self, inputs, error) from None
+        many = isinstance(result, tuple)
+        arrays = [np.asarray(a) for a in result] if many else [np.asarray(result)]
+        parents = [None if x is None else x.node for x in inputs]
+        if state.grad_enabled and any(p is not None for p in parents):
+            node = Node(self, parents, inputs, attrs)
+            outs = [
+                Tensor(a, None if i in self.nondiff else _pick(node, i, len(arrays)) if many else node)
+                for i, a in enumerate(arrays)
+            ]
+            held = next((o for o in outs if _holds(saved, o.array)), None)
+            node.out = (saved, [0] if held is None else held._version, 0)
+        else:
+            node, outs = None, [Tensor(a) for a in arrays]
+        if watch:
+            watch.op(self.name, began, inputs, outs)
+        if state.anomaly:
+            anomaly.look(self, inputs, outs, node)
+        return tuple(outs) if many else outs[0]
+
+    def backward(self, node: Node, delta: Any, needs: Sequence[bool]) -> list[Tensor | None]:
+        node.check_versions()
+        deltas = delta if isinstance(delta, list) else [delta]
+        if state.grad_enabled:
+            return self._differentiate_reference(node, deltas, needs)
+        with quiet():
+            arrays = getattr(state.backend, self.vjp)(
+                node.out[0], needs, *[None if d is None else d.array for d in deltas]
+            )
+        pairs = zip(arrays, needs, strict=True)  # asarray: NumPy's 0-d results are numbers, not arrays
+        return [None if a is None or not needed else Tensor(np.asarray(a)) for a, needed in pairs]
+
+    def _differentiate_reference(self, node: Node, deltas: list, needs: Sequence[bool]) -> list[Tensor | None]:
+        """The gradient as a recorded computation: that of the textbook, at aliases with edges to the inputs' nodes."""
+        aliases = [
+            Tensor(x.array, Node(_alias, [x.node], [like(x.shape, x.dtype)]), x._version) if needed else x
+            for x, needed in zip(node.kept, needs, strict=True)
+        ]
+        outs = self.reference(*aliases, **node.attrs)
+        outs = list(outs) if isinstance(outs, tuple) else [outs]
+        pairs = [(o, d) for o, d in zip(outs, deltas, strict=True) if d is not None and o.node is not None]
+        wanted = [a for a, needed in zip(aliases, needs, strict=True) if needed]
+        found = iter(grad([o for o, _ in pairs], wanted, [d for _, d in pairs], create_graph=True, allow_unused=True))
+        return [next(found) if needed else None for needed in needs]
+
+
+def fused(reference: Callable, *, forward: str, vjp: str, nondiff: Sequence[int] = ()) -> Any:
+    """Compute ``reference`` by the backend's kernel ``forward`` and its first gradient by ``vjp``.
+
+    ``forward(*arrays, **attributes) -> (outputs, saved)``; ``vjp(saved, mask, *deltas) -> one gradient per input``,
+    fresh arrays, None where ``mask`` is False. Under ``create_graph=True`` the engine differentiates the reference.
+    """
+    return Fused(reference, forward, vjp, nondiff)
+
+
+def _holds(saved: Any, array: np.ndarray) -> bool:
+    """Did the kernel save this very output for its backward pass? Then writing to it must be noticed."""
+    return saved is array or (isinstance(saved, tuple) and any(a is array for a in saved))
+
+
+class _Pick:
+    """Output number ``i`` of an op with several."""
+
+    name = "pick"
+
+    def backward(self, node: Node, delta: Tensor, needs: Sequence[bool]) -> list:
+        slots: list = [None] * node.attrs["n"]
+        slots[node.attrs["i"]] = delta
+        return [slots]
+
+
+_PICK = _Pick()
+
+
+def _pick(parent: Node, i: int, n: int) -> Node:
+    return Node(_PICK, [parent], (), {"i": i, "n": n})
+
+
+def _alias_forward(be: Any, x: np.ndarray) -> np.ndarray:
+    return x
+
+
+_alias = Op(_alias_forward, False, False, True, 0)
+_alias.name = "alias"
+_alias.vjps(lambda delta, _z, _x: delta)

@@ -1,0 +1,152 @@
+"""What each fused operation is tried on: a Hypothesis strategy for its inputs, attributes and layouts in memory."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+SIZES = st.sampled_from([0, 1, 2, 3, 5, 7, 16, 17, 33])
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 3, 7, 17]), max_size=3).map(tuple)
+SEEDS = st.integers(0, 2**32 - 1)
+LAYOUTS = ("plain", "fortran", "reversed", "strided", "expanded")
+
+
+def laid_out(array, layout):
+    """The same shape in another memory layout, the same values too but for `expanded`: that repeats the first row."""
+    array = np.asarray(array)  # NumPy makes numbers of 0-d results
+    if not array.ndim or layout == "plain":
+        return array
+    if layout == "fortran":
+        return np.asfortranarray(array)
+    if layout == "reversed":
+        return array[..., ::-1].copy()[..., ::-1]
+    if layout == "strided":
+        wide = np.full((*array.shape[:-1], 2 * array.shape[-1]), 99, array.dtype)  # a read here would show
+        wide[..., ::2] = array
+        return wide[..., ::2]
+    return np.broadcast_to(array[:1] if len(array) else array, array.shape)
+
+
+# Each strategy gives (input arrays in float64 or int64, None for an absent optional one; attributes; layouts).
+@st.composite
+def elementwise(draw, inputs=1):
+    """Any shape, kinks and saturation included: zeros of both signs, and values up to 30."""
+    shape, rng = draw(SHAPES), np.random.default_rng(draw(SEEDS))
+    x = rng.uniform(-3, 3, shape) * rng.choice([-0.0, 0.0, 1.0, 10.0], shape, p=[0.1, 0.1, 0.7, 0.1])
+    y = [rng.choice([0.0, 0.25, 1.0], shape) for _ in range(inputs - 1)]
+    return [np.asarray(x), *map(np.asarray, y)], {}, LAYOUTS
+
+
+@st.composite
+def leaky(draw):
+    arrays, _, layouts = draw(elementwise())
+    return arrays, {"slope": draw(st.sampled_from([0.01, 0.2, 1.0, 0.0]))}, layouts
+
+
+@st.composite
+def linear(draw):
+    m, k, lead = draw(SIZES), draw(SIZES), draw(st.lists(SIZES, max_size=2))
+    rng = np.random.default_rng(draw(SEEDS))
+    bias = rng.uniform(-1, 1, m) if draw(st.booleans()) else None
+    return [rng.uniform(-1, 1, (*lead, k)), rng.uniform(-1, 1, (m, k)), bias], {}, LAYOUTS
+
+
+@st.composite
+def classes(draw):
+    n, k = draw(SIZES), draw(SIZES.filter(bool))
+    rng = np.random.default_rng(draw(SEEDS))
+    x = rng.uniform(-3, 3, (n, k)) * rng.choice([1.0, 10.0], (n, 1))
+    return [x, rng.integers(0, k, n)], {}, LAYOUTS
+
+
+@st.composite
+def channels(draw):
+    """(N, C), (N, C, L) or (N, C, H, W) with at least two values per channel, no two of them close to each other."""
+    n, c = draw(st.integers(2, 5)), draw(st.sampled_from([0, 1, 2, 3, 5, 16, 17]))
+    shape = (n, c, *draw(st.lists(st.sampled_from([1, 2, 3, 7]), max_size=2)))
+    rng = np.random.default_rng(draw(SEEDS))
+    x = 4 * rng.permutation(int(np.prod(shape))).reshape(shape) / max(np.prod(shape), 1) - 1
+    weight, bias = (rng.uniform(0.5, 2, c) if draw(st.booleans()) else None for _ in range(2))
+    return [x, weight, bias], {"eps": draw(st.sampled_from([1e-5, 0.1]))}, LAYOUTS[:-1]  # equal rows have no variance
+
+
+@st.composite
+def steps(draw, *widths):
+    """Arrays (..., k H), k the given widths."""
+    lead, h = draw(st.sampled_from([(), (0,), (1,), (3,), (2, 3)])), draw(st.sampled_from([1, 2, 5]))
+    rng = np.random.default_rng(draw(SEEDS))
+    return [rng.uniform(-3, 3, (*lead, int(k) * h)) for k in widths], {}, LAYOUTS
+
+
+@st.composite
+def sequence(draw, gates, others, **choices):
+    """(T, N, gates H), then h, c (N, H), w (gates H, H) and perhaps b (gates H)."""
+    t, n, h = (draw(st.sampled_from(sizes)) for sizes in ([1, 2, 3], [0, 1, 3], [1, 2, 5]))
+    rng = np.random.default_rng(draw(SEEDS))
+    shapes = {"h": (n, h), "c": (n, h), "w": (gates * h, h), "b": (gates * h,) if draw(st.booleans()) else None}
+    rest = [None if shapes[k] is None else rng.uniform(-0.8, 0.8, shapes[k]) for k in others]
+    attrs = {k: draw(st.sampled_from(some)) for k, some in choices.items()} | {"reverse": draw(st.booleans())}
+    return [rng.uniform(-2, 2, (t, n, gates * h)), *rest], attrs, LAYOUTS
+
+
+@st.composite
+def along(draw):
+    """Any shape with dimensions, scores up to 30 apart, and one of the dimensions."""
+    shape, rng = draw(SHAPES.filter(bool)), np.random.default_rng(draw(SEEDS))
+    x = rng.uniform(-3, 3, shape) * rng.choice([1.0, 10.0], shape)
+    return [x], {"dim": draw(st.integers(0, len(shape) - 1))}, LAYOUTS
+
+
+@st.composite
+def smooth(draw, **choices):
+    """Any shape, both tails included, where a second derivative still shows."""
+    shape, rng = draw(SHAPES), np.random.default_rng(draw(SEEDS))
+    x = rng.uniform(-3, 3, shape) * rng.choice([-0.0, 1.0, 2.0, 5.0], shape)
+    return [np.asarray(x)], {k: draw(st.sampled_from(some)) for k, some in choices.items()}, LAYOUTS
+
+
+@st.composite
+def attended(draw):
+    """q (..., L, E), k (..., S, E), v (..., S, D), perhaps a mask (..., L, S), of whose rows some forbid all, and what
+    dropout keeps."""
+    lead = draw(st.sampled_from([(), (0,), (2,), (2, 3)]))
+    L, S, E, D = (draw(st.sampled_from([0, 1, 2, 5])) for _ in range(4))
+    rng = np.random.default_rng(draw(SEEDS))
+    q, k, v = (rng.uniform(-2, 2, (*lead, *last)) for last in ((L, E), (S, E), (S, D)))
+    mask = rng.choice([-np.inf, 0.0, 1.5], (*lead, L, S)) if draw(st.booleans()) else None
+    kept = rng.choice([0.0, 2.0], (*lead, L, S)) if draw(st.booleans()) else None
+    return [q, k, v, mask, kept], {"scale": draw(st.sampled_from([0.5, 1.0]))}, LAYOUTS
+
+
+@st.composite
+def trailing(draw):
+    """The last one or two dimensions hold at least two values, no two of them close to each other."""
+    dims = draw(st.sampled_from([1, 2]))
+    last = (draw(st.sampled_from([2, 3, 7, 17])), draw(st.sampled_from([1, 2, 5])))[:dims]
+    shape = (*draw(st.lists(st.sampled_from([0, 1, 3, 5]), max_size=2)), *last)
+    rng = np.random.default_rng(draw(SEEDS))
+    x = 4 * rng.permutation(int(np.prod(shape))).reshape(shape) / max(np.prod(shape), 1) - 1
+    weight, bias = (rng.uniform(0.5, 2, last) if draw(st.booleans()) else None for _ in range(2))
+    return [x, weight, bias], {"dims": dims, "eps": draw(st.sampled_from([0.01, 0.1]))}, LAYOUTS[:-1]
+
+
+CASES = {
+    "linear": linear(),
+    "relu": elementwise(),
+    "leaky_relu": leaky(),
+    "tanh": elementwise(),
+    "sigmoid": elementwise(),
+    "bce_with_logits": elementwise(inputs=2),
+    "cross_entropy": classes(),
+    "batch_norm": channels(),
+    "lstm_cell": steps("4", "1"),
+    "gru_cell": steps("3", "3", "1"),
+    "rnn": sequence(1, "hw", nonlinearity=["tanh", "relu"]),
+    "lstm": sequence(4, "hcw"),
+    "gru": sequence(3, "hwb"),
+    "softmax": along(),
+    "log_softmax": along(),
+    "attention": attended(),
+    "gelu": smooth(approximate=["none", "tanh"]),
+    "silu": smooth(),
+    "softplus": smooth(),
+    "layer_norm": trailing(),
+}
