@@ -37,6 +37,17 @@ if SANITIZE:
     FLAGS = [flag for flag in FLAGS if flag != "-O3"] + ["-O1", "-g", "-fno-sanitize-recover=undefined", *SANITIZE]
 
 
+def included(rule: Path) -> list[Path]:
+    """The files that an object was made from, as the compiler's -MMD has left them; none if it has not run."""
+    return [Path(name) for name in rule.read_text().replace("\\\n", " ").split()[1:]] if rule.exists() else []
+
+
+def is_newer(done: Path, than: list[Path]) -> bool:
+    if not done.exists() or not than or not all(p.exists() for p in than):
+        return False
+    return done.stat().st_mtime > max(p.stat().st_mtime for p in [*than, Path(__file__)])
+
+
 class BuildKernels(build_ext):
     """Compiles each kernel source once per variant, and only what has changed."""
 
@@ -58,7 +69,6 @@ class BuildKernels(build_ext):
     def build_extension(self, ext: Extension) -> None:
         import pybind11
 
-        self.newest_header = max(p.stat().st_mtime for p in [*CSRC.rglob("*.h"), Path(__file__)])
         self.include = [str(CSRC), pybind11.get_include(), *self.compiler.include_dirs]
         jobs = [(source, "shared", []) for source in SHARED]
         jobs += [(source, name, flags) for name, flags in VARIANTS.items() for source in KERNELS]
@@ -73,10 +83,10 @@ class BuildKernels(build_ext):
         folder = Path(self.build_temp) / variant
         path = CSRC / source
         done = folder / path.with_suffix(".o")
-        if done.exists() and not self.force and done.stat().st_mtime > max(self.newest_header, path.stat().st_mtime):
+        if not self.force and is_newer(done, than=included(done.with_suffix(".d"))):
             return str(done)
         macros = [] if variant == "shared" else [("VARIANT", variant)]
-        options = [*FLAGS, *flags, "-Werror=return-type"]
+        options = [*FLAGS, *flags, "-Werror=return-type", "-MMD"]
         (built,) = self.compiler.compile([str(path)], output_dir=str(folder), macros=macros, include_dirs=self.include,
                                          extra_postargs=options)  # fmt: skip
         return str(built)
