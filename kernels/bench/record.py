@@ -22,7 +22,18 @@ def flop_linear_vjp(args: tuple, out: Any) -> int:
     return 2 * delta.size * w.shape[1] * (bool(mask[0]) + bool(mask[1]))
 
 
+def recurrent(gates: int) -> tuple[Callable[[tuple, Any], int], Callable[[tuple, Any], int]]:
+    """Forward a product with W_hh (gates H, H) in each step, backward the two that its gradients are."""
+    return (
+        lambda args, out: 2 * args[0].size * (args[0].shape[-1] // gates),
+        lambda args, out: 4 * out[0].size * (out[0].shape[-1] // gates),
+    )
+
+
+RNN, LSTM, GRU = map(recurrent, (1, 4, 3))
+
 # A product of M x K and K x N is M N K multiplications and additions. A convolution is one, too; padding counts.
+# A kernel with products inside wants its line here: tests/bench compares every step's sum with its definition.
 FLOP: dict[str, Callable[[tuple, Any], int]] = {
     "matmul": lambda args, out: 2 * out.size * args[0].shape[-1],
     "linear": lambda args, out: 2 * args[0].size * args[1].shape[0],
@@ -30,6 +41,15 @@ FLOP: dict[str, Callable[[tuple, Any], int]] = {
     "conv2d": lambda args, out: 2 * out.size * args[1][0].size,  # w[0]: all taps of one output channel
     "conv2d_input": lambda args, out: 2 * args[0].size * args[1][0].size,
     "conv2d_weight": lambda args, out: 2 * args[0].size * out[0].size,
+    "rnn": RNN[0],
+    "lstm": LSTM[0],
+    "gru": GRU[0],
+    "rnn_vjp": RNN[1],
+    "lstm_vjp": LSTM[1],
+    "gru_vjp": GRU[1],
+    # q k^T and its product with v, and backward twice as many; at half, since the steps here let no query look ahead
+    "attention": lambda args, out: (args[0].size + out[0].size) * args[1].shape[-2],
+    "attention_vjp": lambda args, out: 2 * (out[0].size + args[-1].size) * out[1].shape[-2],
 }
 
 

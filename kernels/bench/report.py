@@ -33,7 +33,7 @@ def peak_words(peak: dict[str, float]) -> str:
 
 def title(name: str, work: dict[str, Any]) -> str:
     changed = "" if work["batch_size"] == work["usual_batch_size"] else f" instead of {work['usual_batch_size']}"
-    return f"{name}: {work['definition']}, batch {work['batch_size']}{changed}"
+    return f"{name}: {work['definition']}, batch {work['batch_size']}{changed}; {work['gflop']:.3g} GFLOP"
 
 
 def verified_words(work: dict[str, Any]) -> str:
@@ -51,14 +51,15 @@ def ratio_words(names: str, r: dict[str, float]) -> str:
     return f"time of {names}: {r['of_medians']:.2f} (medians), {r['median_of_pairs']:.2f} ({pairs})"
 
 
-COLUMNS = ("side", "ms, median", "quartiles", "best", "GFLOP", "GFLOP/s", "page faults")
+COLUMNS = ("side", "ms, median", "quartiles", "best", "GFLOP/s", "of the peak", "page faults")
 
 
 def row(name: str, side: dict[str, Any]) -> tuple[str, ...]:
     quartiles = f"{side['lower_quartile']:.4g} to {side['upper_quartile']:.4g}"
     faults = "" if side["page_faults"] is None else f"{side['page_faults']:.0f}"
     rate = f"{side['gflop_per_s']:.1f}"
-    return name, f"{side['median']:.4g}", quartiles, f"{side['best']:.4g}", f"{side['gflop']:.3g}", rate, faults
+    share = "" if side["share"] is None else f"{side['share']:.0%}"
+    return name, f"{side['median']:.4g}", quartiles, f"{side['best']:.4g}", rate, share, faults
 
 
 def train_lines(result: dict[str, Any]) -> list[str]:
@@ -101,9 +102,10 @@ This page is generated from the results beside it, by `python -m minigen.kernels
 `python -m minigen.kernels.bench all` measures everything again. Every side gets the same data and must compute the same
 results before and after it is timed; a rate above the machine's measured peak would be refused.
 
-In training steps GFLOP are those of matrix products and convolutions, 2 M N K each with padding taps. minigen computes
-no weight gradients for the discriminator in the generator's step, plain eager PyTorch does: hence its larger number. In
-tables of kernels taps on the padding are not counted, since a kernel may skip them; "minigen", "mkl" and "openblas" are
+In training steps GFLOP are those that a step needs in matrix products and convolutions, 2 M N K each with padding
+taps, causal attention at half: one number for every side, so that rates compare steps. (Plain eager PyTorch computes
+more in N1 and N2, 26.2 and 31.6 GFLOP: also the discriminator's weight gradients in the generator's step.) In tables
+of kernels taps on the padding are not counted, since a kernel may skip them; "minigen", "mkl" and "openblas" are
 kernels called by a loop in C++, "minigen, called", "numpy" and "torch" are called by a loop in Python. nt: the right
 matrix lies transposed in memory (x w^T); tn: the left one does.
 """

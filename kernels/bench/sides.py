@@ -11,7 +11,7 @@ import minigen
 from minigen import backend
 
 from .record import Recorder
-from .workloads import Workload
+from .workloads import Means, Workload
 
 Weights = list[list[np.ndarray]]  # of each network, the values of its state_dict in order
 
@@ -19,7 +19,7 @@ Weights = list[list[np.ndarray]]  # of each network, the values of its state_dic
 def initial_weights(workload: Workload) -> Weights:
     """minigen's own initial values, from a fixed seed."""
     minigen.manual_seed(0)
-    return [[t.array.copy() for t in network.state_dict().values()] for network in workload.minigen()]
+    return [[t.array.copy() for t in network.state_dict().values()] for network in workload.networks(minigen)]
 
 
 class Side:
@@ -31,18 +31,11 @@ class Side:
 
     def __init__(self, workload: Workload, weights: Weights, data: dict[str, np.ndarray]) -> None:
         self.workload, self.weights, self.data = workload, weights, data
-        self.networks = self.build()
+        self.networks = workload.networks(self.lib)
         self.reset()
-
-    def build(self) -> list[Any]:
-        raise NotImplementedError
 
     def load(self, network: Any, values: list[np.ndarray]) -> None:
         """Copy values in, in the state_dict's order: both libraries list parameters, then buffers, layer by layer."""
-        raise NotImplementedError
-
-    def gflop(self) -> float:
-        """Billions of operations in the products and convolutions of one step, 2 M N K each, padding taps included."""
         raise NotImplementedError
 
     def reset(self, **settings: Any) -> None:
@@ -50,7 +43,10 @@ class Side:
         for network, values in zip(self.networks, self.weights, strict=True):
             self.load(network, values)
         settings = {**self.workload.settings, **settings}
-        self.phases = self.workload.step(self.lib, self.networks, self.data, settings, self.frozen).phases
+        self.phases = self.workload.step(self.workload, self.means(), self.networks, self.data, settings).phases
+
+    def means(self) -> Means:
+        return Means(self.lib, self.frozen, self.lib.from_numpy)
 
     def context(self) -> AbstractContextManager:
         """Where the phases run."""
@@ -75,9 +71,6 @@ class Minigen(Side):
         self.name, self.backend = f"minigen {be}", be
         super().__init__(workload, weights, data)
 
-    def build(self) -> list[Any]:
-        return self.workload.minigen()
-
     def load(self, network: Any, values: list[np.ndarray]) -> None:
         network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
 
@@ -85,6 +78,7 @@ class Minigen(Side):
         return minigen.use_backend(self.backend)
 
     def gflop(self) -> float:
+        """Billions of operations in the products and convolutions of one step, as the backend is asked for them."""
         with Recorder(backend.get(self.backend)) as recorder:
             for phase in self.phases:
                 phase.run()
@@ -104,19 +98,9 @@ class Torch(Side):
         torch.set_num_threads(threads)
         super().__init__(workload, weights, data)
 
-    def build(self) -> list[Any]:
-        return self.workload.torch()
-
     def load(self, network: Any, values: list[np.ndarray]) -> None:
         tensors = (self.lib.from_numpy(np.array(v)) for v in values)
         network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
-
-    def gflop(self) -> float:
-        from torch.utils.flop_counter import FlopCounterMode
-
-        with FlopCounterMode(display=False) as counter:
-            self.step()
-        return counter.get_total_flops() / 1e9
 
 
 class TorchFrozen(Torch):

@@ -7,7 +7,7 @@ import itertools
 import statistics
 from typing import Any
 
-from . import machine, options, sides, timing, verify
+from . import machine, options, peak, sides, timing, verify
 from .workloads import WORKLOADS, Workload
 
 PEERS = ("torch", "torch-frozen")
@@ -29,16 +29,19 @@ def add_options(commands: Any) -> None:
 
 def measure(wanted: argparse.Namespace) -> dict[str, Any]:
     """The result of `train` as it is saved."""
+    description, roof = machine.describe(), peak.Peak()
+    found = {name: one(WORKLOADS[name], wanted, roof) for name in wanted.only}
     return {
         "schema": 1,
         "command": "train",
-        "machine": machine.describe(),
+        "machine": description,
         "settings": {"threads": wanted.threads, "rounds": wanted.steps, "warm_up": timing.WARM_UP},
-        "workloads": {name: one(WORKLOADS[name], wanted) for name in wanted.only},
+        "peak": {"gflop_per_s": roof.gflop_per_s, "gbyte_per_s": roof.gbyte_per_s},
+        "workloads": found,
     }
 
 
-def one(workload: Workload, wanted: argparse.Namespace) -> dict[str, Any]:
+def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict[str, Any]:
     """One workload on all sides."""
     competitors = sides.build(workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads)
     reference = reference_for(competitors, workload, wanted)
@@ -46,11 +49,13 @@ def one(workload: Workload, wanted: argparse.Namespace) -> dict[str, Any]:
     samples = timing.interleaved({side.name: side.step for side in competitors}, wanted.steps, workload.name)
     if reference:
         verify.agree(competitors, reference)
-    found = {side.name: summary(samples[side.name], side.gflop()) for side in competitors}
+    gflop = workload.gflop * (wanted.batch_size or workload.batch_size) / workload.batch_size
+    found = {side.name: summary(samples[side.name], gflop, roof) for side in competitors}
     return {
         "definition": workload.words,
         "batch_size": wanted.batch_size or workload.batch_size,
         "usual_batch_size": workload.batch_size,
+        "gflop": gflop,
         "verified": before,
         "sides": found,
         "ratios": {
@@ -72,10 +77,10 @@ def reference_for(competitors: list[sides.Side], workload: Workload, wanted: arg
     return specification[0] if specification else sides.build(workload, wanted.batch_size, ["numpy"], [], 1)[0]
 
 
-def summary(samples: dict[str, list], gflop: float) -> dict[str, Any]:
+def summary(samples: dict[str, list], gflop: float, roof: peak.Peak) -> dict[str, Any]:
     found: dict[str, Any] = timing.spread(samples["ms"])
-    found["gflop"] = gflop
     found["gflop_per_s"] = 1e3 * gflop / found["median"]
+    found["share"] = roof.share(found["gflop_per_s"])
     faults = [n for n in samples["page_faults"] if n is not None]
     found["page_faults"] = statistics.median(faults) if faults else None
     found["ms"] = samples["ms"]
