@@ -2,12 +2,14 @@
 
 The trilinear form S(x, w, g) = sum_{n,o,i,j} g[n,o,i,j] sum_{c,p,q} w[o,c,p,q] x[n, c, s i + d p - P, s j + d q - P]
 has three partial derivatives: for g the convolution, for x its input gradient, for w its weight gradient.
-Each is one loop over the taps (p, q) of the kernel: a strided window of x, and a product over channels.
+Each is one loop over the taps (p, q) of the kernel: a strided window of x, and a matrix product over channels, which
+NumPy hands to BLAS (einsum would loop in plain C, because of the groups, and take several times as long).
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,8 +49,15 @@ def _wide(compute: Callable[..., Array]) -> Callable[..., Array]:
     return call
 
 
-def _grouped(a: Array, groups: int, axis: int) -> Array:
-    return a.reshape(*a.shape[:axis], groups, a.shape[axis] // groups, *a.shape[axis + 1 :])
+def _by_tap(w: Array, groups: int) -> Array:
+    """(O, C/G, KH, KW) -> (KH, KW, G, O/G, C/G): a matrix per tap and group, contiguous as BLAS wants it."""
+    out, C, KH, KW = w.shape
+    return np.ascontiguousarray(w.reshape(groups, out // groups, C, KH, KW).transpose(3, 4, 0, 1, 2))
+
+
+def _rows(a: Array, groups: int, axis: int = 1) -> Array:
+    """The channels, which lie on ``axis``, as rows of one matrix per group; all that follows them is a row."""
+    return a.reshape(*a.shape[:axis], groups, a.shape[axis] // groups, math.prod(a.shape[axis + 1 :]))
 
 
 @_wide
@@ -57,30 +66,30 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, grou
     kernel = w.shape[2:]
     out = output_size(x.shape[2:], kernel, stride, padding, dilation)
     padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    wg = _grouped(w, groups, 0)  # (G, O/G, C/G, KH, KW)
-    y = np.zeros((len(x), groups, w.shape[0] // groups, *out), x.dtype)
+    wt = _by_tap(w, groups)
+    y = np.zeros((len(x), groups, w.shape[0] // groups, out[0] * out[1]), x.dtype)
     for p, q, window in taps(padded, kernel, out, stride, dilation):
-        y += np.einsum("ngchw,goc->ngohw", _grouped(window, groups, 1), wg[..., p, q], optimize=True)
+        y += wt[p, q] @ _rows(window, groups)
     return y.reshape(len(x), w.shape[0], *out)
 
 
 @_wide
 def conv2d_input(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """The vector-Jacobian product for x of ``size`` (H, W); this is also what ConvTranspose2d computes."""
-    wg, gg = _grouped(w, groups, 0), _grouped(g, groups, 1)
+    wt, gg = _by_tap(w, groups), _rows(g, groups)
     channels = w.shape[1] * groups
     padded = np.zeros((len(g), channels, size[0] + 2 * padding[0], size[1] + 2 * padding[1]), g.dtype)
     for p, q, window in taps(padded, w.shape[2:], g.shape[2:], stride, dilation):
-        window += np.einsum("ngohw,goc->ngchw", gg, wg[..., p, q], optimize=True).reshape(window.shape)
+        window += (wt[p, q].swapaxes(1, 2) @ gg).reshape(window.shape)
     return np.ascontiguousarray(padded[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]])
 
 
 @_wide
 def conv2d_weight(g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
     """The vector-Jacobian product for w with a kernel of ``size`` (KH, KW)."""
-    padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    gg = _grouped(g, groups, 1)
+    padded = np.pad(x.swapaxes(0, 1), ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))  # (C, N, H, W)
+    gg = _rows(g.swapaxes(0, 1), groups, axis=0)  # (G, O/G, N OH OW): the product sums over the images, too
     w = np.zeros((groups, g.shape[1] // groups, x.shape[1] // groups, *size), x.dtype)
     for p, q, window in taps(padded, size, g.shape[2:], stride, dilation):
-        w[..., p, q] = np.einsum("ngohw,ngchw->goc", gg, _grouped(window, groups, 1), optimize=True)
+        w[..., p, q] = gg @ _rows(window, groups, axis=0).swapaxes(1, 2)
     return w.reshape(g.shape[1], x.shape[1] // groups, *size)
