@@ -26,6 +26,7 @@ from minigen.models import gan
 
 SHEET = 64  # images on a sample sheet
 CHECKED = 2000  # generated images that the digit check looks at
+CONFIG = ("network", "loss", "epochs", "batch_size", "lr", "beta1", "init", "seed", "data", "smoke")  # what a run is
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         minigen.set_num_threads(args.threads)
     try:
         return sample(args) if args.sample is not None else learn(args)
-    except (FileNotFoundError, FloatingPointError, ValueError) as error:
+    except (OSError, FloatingPointError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -130,12 +131,11 @@ def learn(args: argparse.Namespace) -> int:
     resume = None
     if args.resume is not None:
         resume = training.newest_checkpoint(args.runs) if args.resume == "newest" else Path(args.resume)
-        config = checkpoint.load(resume)["config"]
+        config = load(resume)["config"]
         run = training.Run(resume.parent, config)
         dataset = digits(config)
     else:
-        names = ("network", "loss", "epochs", "batch_size", "lr", "beta1", "init", "seed", "data", "smoke")
-        config = {name: getattr(args, name) for name in names}
+        config = {name: getattr(args, name) for name in CONFIG}
         config["lr"] = args.lr if args.lr is not None else 2e-4 if args.network == "n1" else 1e-4
         dataset = digits(config)  # before the run's folder: a wrong --data leaves none behind
         run = training.Run.new(args.runs, config)
@@ -161,6 +161,17 @@ def learn(args: argparse.Namespace) -> int:
         return training.INTERRUPTED
     conclude(run, game, dataset, noise)
     return 0
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint that this script wrote; ValueError for another one, before anything is written beside it."""
+    state = checkpoint.load(path)
+    config, parts = (state.get(name) if isinstance(state, dict) else None for name in ("config", "parts"))
+    if not (isinstance(config, dict) and set(CONFIG) <= set(config) and config["network"] in gan.NETWORKS):
+        raise ValueError(f"{path} is no checkpoint of this script: it holds no configuration of a run")
+    if not isinstance(parts, dict) or set(parts) != {"G", "D", "opt_G", "opt_D"}:
+        raise ValueError(f"{path} is no checkpoint of this script: its parts are {', '.join(parts or ['none'])}")
+    return state
 
 
 def digits(config: dict[str, Any]) -> MNIST:
@@ -209,9 +220,7 @@ def conclude(run: training.Run, game: Game, dataset: MNIST, noise: Tensor) -> No
 # sampling -----------------------------------------------------------------------------------------
 def sample(args: argparse.Namespace) -> int:
     path = args.checkpoint or training.newest_checkpoint(args.runs)
-    state = checkpoint.load(path)
-    if "network" not in state.get("config", {}) or "G" not in state.get("parts", {}):
-        raise ValueError(f"{path} is no checkpoint of this script")
+    state = load(path)
     game = Game(state["config"])
     game.G.load_state_dict(state["parts"]["G"])
     images = game.draw(minigen.randn(args.sample, game.G.z_dim, generator=minigen.Generator(args.seed)))

@@ -74,7 +74,7 @@ def newest_checkpoint(root: str | os.PathLike[str]) -> Path:
     """The checkpoint of the newest run under ``root`` that has one."""
     found = sorted(Path(root).glob("*/checkpoint.safetensors"), key=lambda p: p.stat().st_mtime)
     if not found:
-        raise FileNotFoundError(f"no checkpoint under {root}; train first, or name one with --checkpoint FILE")
+        raise FileNotFoundError(f"no checkpoint under {root}; train first, or name the file of one")
     return found[-1]
 
 

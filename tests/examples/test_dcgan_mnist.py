@@ -15,6 +15,10 @@ from PIL import Image
 from minigen import checkpoint
 
 ROOT = Path(__file__).parents[2]
+CONFIG = {
+    **{"network": "n1", "loss": "nonsaturating", "epochs": 1, "batch_size": 64, "lr": 2e-4, "beta1": 0.5},
+    **{"init": "dcgan", "seed": 0, "data": "embedded", "smoke": True},
+}
 
 
 def only_run(folder: Path) -> Path:
@@ -98,7 +102,26 @@ def test_bad_input_is_named(script, args, words, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_checkpoint_of_something_else_is_refused(script, tmp_path):
-    checkpoint.save(tmp_path / "other.safetensors", {"parts": {"encoder": np.zeros(3)}, "config": {}})
-    done = script("dcgan_mnist", "--sample", 3, "--checkpoint", "other.safetensors", status=1)
-    assert "no checkpoint of this script" in done.stderr
+OTHERS = {
+    "another job's": ({"parts": {"encoder": np.zeros(3)}, "config": {"beta": 4.0}}, "no configuration of a run"),
+    "without a configuration": ({"encoder": np.zeros(3)}, "no configuration of a run"),
+    "a list": ([1, 2], "no configuration of a run"),
+    "other parts": ({"parts": {"encoder": np.zeros(3)}, "config": CONFIG}, "its parts are encoder"),
+    "other weights": ({"parts": {k: {} for k in ("G", "D", "opt_G", "opt_D")}, "config": CONFIG}, "load_state_dict: "),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("use", [("--sample", "3", "--checkpoint"), ("--resume",)], ids=["sample", "resume"])
+def test_a_checkpoint_of_something_else_is_refused(script, tmp_path, kind, use):
+    state, words = OTHERS[kind]
+    checkpoint.save(tmp_path / "other.safetensors", state)
+    done = script("dcgan_mnist", *use, "other.safetensors", status=1)
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert words.startswith("load") or not (tmp_path / "config.json").exists()  # nothing is written beside it
+
+
+def test_a_folder_that_cannot_be_written_is_named_without_a_traceback(script, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    done = script("dcgan_mnist", "--smoke", "--runs", tmp_path / "taken", status=1)
+    assert "taken" in done.stderr and "Traceback" not in done.stderr
