@@ -4,17 +4,20 @@
 
 namespace minigen {
 
-#if defined(__x86_64__)
-namespace avx512 {
-extern const Kernels kernels;
-}
-namespace avx2 {
-extern const Kernels kernels;
-}
+// setup.py says which variants were built.
+#define DECLARE(variant)            \
+    namespace variant {             \
+    extern const Kernels kernels;   \
+    }
+#ifdef HAS_avx512
+DECLARE(avx512)
 #endif
-namespace baseline {
-extern const Kernels kernels;
-}
+#ifdef HAS_avx2
+DECLARE(avx2)
+#endif
+#ifdef HAS_baseline
+DECLARE(baseline)
+#endif
 
 namespace {
 
@@ -22,13 +25,21 @@ std::vector<const Kernels*> runnable() {
     std::vector<const Kernels*> found;
 #if defined(__x86_64__)
     __builtin_cpu_init();
+#endif
+#if defined(HAS_avx512) || defined(HAS_avx2)
     const bool avx2_fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#ifdef HAS_avx512
     if (avx2_fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
         found.push_back(&avx512::kernels);
+#endif
+#ifdef HAS_avx2
     if (avx2_fma) found.push_back(&avx2::kernels);
 #endif
+#ifdef HAS_baseline
     found.push_back(&baseline::kernels);
+#endif
     return found;
 }
 
