@@ -1,6 +1,8 @@
 #include "check.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 namespace minigen {
 namespace {
@@ -90,6 +92,21 @@ Array strided_input(const char* name, const py::object& value) {
 
 Array output(const char* name, const py::object& value, const py::dtype& dtype) {
     return checked(name, value, dtype, true, true);
+}
+
+Array strided_output(const char* name, const py::object& value) {
+    const Array a = checked(name, value, py::dtype::of<float>(), false, true);
+    std::vector<std::pair<index, index>> axes;  // of those with more than one element: stride, extent
+    for (index d = 0; d < a.array.ndim(); ++d)
+        if (a.shape[d] > 1) axes.push_back({std::abs(a.array.strides(d)), a.shape[d]});
+    std::sort(axes.begin(), axes.end());
+    index reach = a.array.itemsize();  // the bytes that the axes so far span
+    for (const auto& [stride, extent] : axes) {
+        if (stride < reach && a.size())
+            throw py::value_error(a.name + " has elements that share memory; pass an array without such strides");
+        reach += (extent - 1) * stride;
+    }
+    return a;
 }
 
 Array optional_input(const char* name, const py::object& value) { return value.is_none() ? absent(name) : input(name, value); }

@@ -35,6 +35,8 @@ Array input(const char* name, const py::object& value);
 Array integers(const char* name, const py::object& value);        // as input, of int64
 Array strided_input(const char* name, const py::object& value);  // any strides that are multiples of the element's size
 Array output(const char* name, const py::object& value, const py::dtype& dtype = py::dtype::of<float>());
+// As output, of any strides that are multiples of the element's size and lead to different elements.
+Array strided_output(const char* name, const py::object& value);
 Array optional_input(const char* name, const py::object& value);  // None: no data
 Array optional_output(const char* name, const py::object& value);
 

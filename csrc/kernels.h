@@ -76,6 +76,27 @@ struct GruBackward {
     float *dx, *dg, *dh;
 };
 
+// (N, H, rows, columns): element (n, h, i, j) is data[n * stride[0] + h * stride[1] + i * stride[2] + j * stride[3]].
+struct Heads {
+    float* data;
+    index stride[4];
+};
+// Attention of N x H heads: queries (L, E), keys (S, E), values (S, D). With `causal`, query i sees keys 0..i.
+struct Attention {
+    index N, H, L, S, E, D;
+    float scale;
+    bool causal;
+};
+struct AttentionForward {
+    Heads q, k, v, y;
+    float *top, *inverse;
+};
+struct AttentionBackward {
+    Heads delta, q, k, v, y;
+    const float *top, *inverse;
+    Heads dq, dk, dv;
+};
+
 constexpr int MATMUL_RUNGS = 6, CONV_RUNGS = 3;
 constexpr const char* MATMUL_NAMES[] = {"v1_naive", "v2_loop_order", "v3_blocked",
                                         "v4_packed", "v5_vector", "v6_tasks"};
@@ -117,6 +138,8 @@ struct Kernels {
     void (*lstm_vjp)(const LstmBackward& pass, const Sequence& size);
     void (*gru)(const GruForward& pass, const Sequence& size);
     void (*gru_vjp)(const GruBackward& pass, const Sequence& size);
+    void (*attention)(const AttentionForward& pass, const Attention& size);
+    void (*attention_vjp)(const AttentionBackward& pass, const Attention& size);
 };
 
 }  // namespace minigen

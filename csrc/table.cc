@@ -1,4 +1,5 @@
 // The table of this instruction set's kernels.
+#include "attention/attention.h"
 #include "bench/loops.h"
 #include "conv/rungs.h"
 #include "elementwise/elementwise.h"
@@ -60,6 +61,8 @@ const Kernels kernels = {
     lstm_vjp,
     gru,
     gru_vjp,
+    attention,
+    attention_vjp,
 };
 
 }  // namespace VARIANT

@@ -48,7 +48,7 @@ class Fused(Op):
         if state.grad_enabled and any(p is not None for p in parents):
             node = Node(self, parents, inputs, attrs)
             outs = [
-                Tensor(a, None if i in self.nondiff else _pick(node, i, len(arrays)) if many else node)
+                Tensor(a, None if i in self.nondiff else pick(node, i, len(arrays)) if many else node)
                 for i, a in enumerate(arrays)
             ]
             held = next((o for o in outs if _holds(saved, o.array)), None)
@@ -115,7 +115,8 @@ class _Pick:
 _PICK = _Pick()
 
 
-def _pick(parent: Node, i: int, n: int) -> Node:
+def pick(parent: Node, i: int, n: int) -> Node:
+    """The node of output ``i`` of ``n``: the parent's backward gets a list of n gradients, None where none came."""
     return Node(_PICK, [parent], (), {"i": i, "n": n})
 
 

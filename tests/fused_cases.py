@@ -111,9 +111,11 @@ def attended(draw):
     L, S, E, D = (draw(st.sampled_from([0, 1, 2, 5])) for _ in range(4))
     rng = np.random.default_rng(draw(SEEDS))
     q, k, v = (rng.uniform(-2, 2, (*lead, *last)) for last in ((L, E), (S, E), (S, D)))
-    mask = rng.choice([-np.inf, 0.0, 1.5], (*lead, L, S)) if draw(st.booleans()) else None
-    kept = rng.choice([0.0, 2.0], (*lead, L, S)) if draw(st.booleans()) else None
-    return [q, k, v, mask, kept], {"scale": draw(st.sampled_from([0.5, 1.0]))}, LAYOUTS
+    bare = draw(st.booleans())  # what kernels take
+    mask = None if bare or draw(st.booleans()) else rng.choice([-np.inf, 0.0, 1.5], (*lead, L, S))
+    kept = None if bare or draw(st.booleans()) else rng.choice([0.0, 2.0], (*lead, L, S))
+    attrs = {"scale": draw(st.sampled_from([0.5, 1.0])), "causal": draw(st.booleans())}
+    return [q, k, v, mask, kept], attrs, LAYOUTS
 
 
 @st.composite

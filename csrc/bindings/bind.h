@@ -16,6 +16,7 @@ void bind_optim(py::module_& m);
 void bind_random(py::module_& m);
 void bind_rows(py::module_& m);
 void bind_recurrent(py::module_& m);
+void bind_attention(py::module_& m);
 void bind_bench(py::module_& m);
 
 template <class F> void without_lock(const F& f) {

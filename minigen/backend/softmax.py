@@ -49,10 +49,12 @@ class Softmax:
         return (d.astype(delta.dtype, copy=False),)
 
     def attention(
-        self, q: Array, k: Array, v: Array, mask: Array | None, kept: Array | None, scale: float
+        self, q: Array, k: Array, v: Array, mask: Array | None, kept: Array | None, scale: float, causal: bool
     ) -> tuple[Array, Any]:
         p = wide(self.matmul(q, np.swapaxes(k, -1, -2)))
         p *= np.asarray(scale, p.dtype)
+        if causal:
+            p[..., ~np.tri(*p.shape[-2:], dtype=np.bool_)] = -np.inf
         if mask is not None:
             p += mask
         top = p.max(axis=-1, keepdims=True, initial=-np.inf)

@@ -51,8 +51,6 @@ def scaled_dot_product_attention(
     if is_causal and attn_mask is not None:
         raise ValueError(f"{name}: give attn_mask or is_causal, not both; combine them as attn_mask & tril(ones)")
     mask = attn_mask
-    if is_causal:
-        mask = Tensor(np.tril(np.ones((L, S), np.bool_)))
     if mask is not None:
         lead = _with_mask(name, mask, query, lead, (L, S))
         if mask.dtype == np.bool_:
@@ -64,7 +62,7 @@ def scaled_dot_product_attention(
     )
     drop = kept((*lead, L, S), dropout_p, query) if dropout_p else None
     factor = 1 / math.sqrt(max(E, 1)) if scale is None else number_of(name, "scale", scale)
-    return fused.attention(query, key, value, mask, drop, scale=factor)
+    return fused.attention(query, key, value, mask, drop, scale=factor, causal=bool(is_causal))
 
 
 def _with_mask(name: str, mask: Tensor, query: Tensor, lead: tuple[int, ...], last: tuple[int, int]) -> tuple[int, ...]:

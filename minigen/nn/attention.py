@@ -95,8 +95,7 @@ class MultiheadAttention(Module):
     def _project(self, query: Tensor, key: Tensor, value: Tensor, alike: bool) -> list[Tensor]:
         E, b = self.embed_dim, self.in_proj_bias
         if alike and self.in_proj_weight is not None:
-            joint = F.linear(query, self.in_proj_weight, b)
-            return [joint[..., i * E : (i + 1) * E] for i in range(3)]
+            return list(F.linear(query, self.in_proj_weight, b).chunk(3, dim=-1))
         if self.in_proj_weight is not None:
             weights = [self.in_proj_weight[i * E : (i + 1) * E] for i in range(3)]
         else:

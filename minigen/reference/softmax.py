@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .. import ops
 from ..tensor import Tensor
 
@@ -26,15 +28,18 @@ def log_softmax(input: Tensor, *, dim: int) -> Tensor:
 
 
 def attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, kept: Tensor | None, *, scale: float
-) -> Tensor:
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, kept: Tensor | None, *, scale: float,
+    causal: bool = False,
+) -> Tensor:  # fmt: skip
     """softmax(scale q k^T + mask) v (Vaswani 2017, equation 1): q (..., L, E), k (..., S, E), v (..., S, D) -> (..., L,
     D).
 
     mask (..., L, S) is -inf where a query must not look; one that may look nowhere gets 0. kept (..., L, S) multiplies
-    the weights: dropout's mask.
+    the weights: dropout's mask. ``causal``: query i looks at keys 0..i.
     """
     scores = ops.matmul(query, key.transpose(-2, -1)) * scale
+    if causal:
+        scores = ops.where(Tensor(np.tri(*scores.shape[-2:], dtype=np.bool_)), scores, -math.inf)
     if mask is not None:
         scores = scores + mask
     nowhere = (scores == -math.inf).all(dim=-1, keepdim=True)

@@ -224,3 +224,16 @@ def test_creation_by_shape_and_type():
     assert not np.shares_memory(minigen.as_tensor(array, minigen.float32).array, array)
     assert minigen.as_tensor([1, 2]).dtype == minigen.int64
     assert minigen.is_tensor(like) and not minigen.is_tensor(array)
+
+
+@pytest.mark.parametrize("used", [(0,), (1, 2), (0, 1, 2)])
+def test_the_gradients_of_parts_are_joined(used):
+    """Zeros where a part was not used; and no copy where they are neighbours already."""
+    x = minigen.tensor(np.arange(24.0).reshape(4, 6)).requires_grad_()
+    parts = x.split((1, 2, 3), 1)
+    sum((parts[i] * (i + 1)).sum() for i in used).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[(i + 1) * (i in used) for i in (0, 1, 1, 2, 2, 2)]] * 4)
+    (again,) = minigen.grad([x.split((1, 2, 3), 1)[i] for i in used], x, [x.detach()[:, a:b] for a, b in
+                            [((0, 1), (1, 3), (3, 6))[i] for i in used]])  # fmt: skip
+    want = np.where([[i in used for i in (0, 1, 1, 2, 2, 2)]], x.detach().numpy(), 0)
+    np.testing.assert_array_equal(again.numpy(), want)
