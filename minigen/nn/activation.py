@@ -7,6 +7,7 @@ from typing import Any
 from .. import functional as F
 from ..creation import full
 from ..tensor import Tensor
+from .linear import placed
 from .module import Module, Parameter
 
 
@@ -177,6 +178,7 @@ class PReLU(_Setting):
 
     shown = ("num_parameters",)
 
+    @placed
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init

@@ -12,7 +12,7 @@ from .. import functional as F
 from ..creation import zeros
 from ..tensor import Tensor
 from . import init
-from .linear import Linear, check_sizes, parameter
+from .linear import Linear, check_sizes, parameter, placed
 from .module import Module
 
 
@@ -28,6 +28,7 @@ class MultiheadAttention(Module):
     attn_mask is the causal one. ``add_bias_kv`` and ``add_zero_attn`` are not supported.
     """
 
+    @placed
     def __init__(
         self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
         add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,

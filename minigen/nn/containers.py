@@ -225,11 +225,17 @@ class _Named(Module):
 class ModuleDict(_Named):
     """Modules by name. A name must not be one of Module's own attributes (``forward``, ``values``, ...)."""
 
+    def __init__(self, modules: Any = None) -> None:
+        super().__init__(modules)
+
 
 class ParameterDict(_Named):
     """Parameters by name; a plain Tensor becomes one."""
 
     kind = Parameter
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__(parameters)
 
     def _put(self, name: str, value: Any) -> None:
         self.register_parameter(name, value if isinstance(value, Parameter) else Parameter(value))

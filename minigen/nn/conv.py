@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from .. import functional as F
 from ..functional.check import each_dim
 from ..tensor import Tensor
-from .linear import check_sizes, default_init, parameter
+from .linear import check_sizes, default_init, parameter, placed
 from .module import Module
 
 Size = int | tuple[int, ...]
@@ -107,6 +107,7 @@ class _Conv(Module):
 
 
 class _Forward(_Conv):
+    @placed
     def __init__(
         self,
         in_channels: int,
@@ -130,6 +131,7 @@ class _Forward(_Conv):
 class _Transposed(_Conv):
     transposed = True
 
+    @placed
     def __init__(
         self,
         in_channels: int,

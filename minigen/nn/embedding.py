@@ -6,7 +6,7 @@ from .. import functional as F
 from .. import random
 from ..autograd import no_grad
 from ..tensor import Tensor
-from .linear import check_sizes, parameter
+from .linear import check_sizes, parameter, placed
 from .module import Module, Parameter
 
 
@@ -16,6 +16,7 @@ class Embedding(Module):
     Row ``padding_idx`` starts as zeros and is not trained.
     """
 
+    @placed
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, _weight: Tensor | None = None
     ) -> None:

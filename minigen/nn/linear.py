@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,21 @@ from .module import Module, Parameter
 
 def parameter(*shape: int) -> Parameter:
     return Parameter(zeros(*shape))
+
+
+def placed(build: Callable[..., None]) -> Callable[..., None]:
+    """An ``__init__`` that takes PyTorch's keywords ``device`` and ``dtype``, too: what it has built is moved there."""
+
+    @functools.wraps(build)
+    def init(self: Module, *args: Any, device: Any = None, dtype: Any = None, **settings: Any) -> None:
+        build(self, *args, **settings)
+        if device is not None or dtype is not None:
+            self.to(device=device, dtype=dtype)
+
+    signature = inspect.signature(build)
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("device", "dtype")]
+    init.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *more])  # type: ignore[attr-defined]
+    return init
 
 
 def check_sizes(layer: Module, **sizes: Any) -> None:
@@ -38,6 +56,7 @@ def default_init(weight: Parameter, bias: Parameter | None) -> None:
 class Linear(Module):
     """y = x w^T + b: (..., in_features) -> (..., out_features)."""
 
+    @placed
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         super().__init__()
         check_sizes(self, in_features=in_features, out_features=out_features)

@@ -8,7 +8,7 @@ from .. import functional as F
 from ..creation import ones, zeros
 from ..functional.check import tensor_of
 from ..tensor import Tensor
-from .linear import check_sizes
+from .linear import check_sizes, placed
 from .module import Module, Parameter
 
 
@@ -20,6 +20,7 @@ class _Tracked(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
+    @placed
     def __init__(
         self,
         num_features: int,
@@ -82,6 +83,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class _InstanceNorm(_Tracked):
+    @placed
     def __init__(
         self,
         num_features: int,

@@ -11,7 +11,7 @@ from .. import fused
 from ..creation import zeros
 from ..tensor import Tensor
 from . import init
-from .linear import parameter
+from .linear import parameter, placed
 from .module import Module
 
 
@@ -82,6 +82,7 @@ class _Recurrent(_Gated):
 
     states: ClassVar[tuple[str, ...]] = ("h_0",)
 
+    @placed
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
         dropout: float = 0.0, bidirectional: bool = False,
@@ -166,6 +167,7 @@ class RNN(_Recurrent):
     end.
     """
 
+    @placed
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
@@ -216,6 +218,7 @@ class GRU(_Recurrent):
 class _Cell(_Gated):
     """One step: input (N, input_size) or (input_size), the state of shape (N, H) or (H)."""
 
+    @placed
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
         super().__init__()
         self._sizes(input_size, hidden_size, bias)
@@ -236,6 +239,7 @@ class _Cell(_Gated):
 class RNNCell(_Cell):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990)."""
 
+    @placed
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh") -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"RNNCell: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")

@@ -8,12 +8,14 @@ from .. import functional as F
 from ..creation import ones, zeros
 from ..ops.check import sizes_of
 from ..tensor import Tensor
+from .linear import placed
 from .module import Module, Parameter
 
 
 class LayerNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * gamma + beta over the last dimensions, of sizes ``normalized_shape``."""
 
+    @placed
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -40,6 +42,7 @@ class LayerNorm(Module):
 class RMSNorm(Module):
     """y = x / sqrt(mean(x^2) + eps) * gamma over the last dimensions, of sizes ``normalized_shape``."""
 
+    @placed
     def __init__(
         self, normalized_shape: int | Sequence[int], eps: float | None = None, elementwise_affine: bool = True
     ) -> None:
@@ -59,6 +62,7 @@ class GroupNorm(Module):
     """y = (x - mean) / sqrt(var + eps) * gamma_c + beta_c over each group of num_channels / ``num_groups`` channels of
     (N, num_channels, ...)."""
 
+    @placed
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True
     ) -> None:

@@ -233,3 +233,32 @@ def test_words_stand_inside_with_children():
             return "size=3"
 
     assert repr(Wrapped()) == "Wrapped(\n  size=3\n  (inner): ReLU()\n)"
+
+
+# where and as what a layer is made --------------------------------------------------------------------
+MADE = {
+    "Linear": (2, 3), "Embedding": (5, 2), "PReLU": (), "MultiheadAttention": (4, 2),
+    "Conv1d": (2, 3, 2), "Conv2d": (2, 3, 2), "ConvTranspose1d": (2, 3, 2), "ConvTranspose2d": (2, 3, 2),
+    "BatchNorm1d": (2,), "BatchNorm2d": (2,), "LayerNorm": (2,), "RMSNorm": (2,), "GroupNorm": (1, 2),
+    "RNN": (2, 3), "LSTM": (2, 3), "GRU": (2, 3), "RNNCell": (2, 3), "LSTMCell": (2, 3), "GRUCell": (2, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_layer_takes_device_and_dtype(name):
+    """As listings pass them on: ``factory = {"device": device, "dtype": dtype}``."""
+    layer = getattr(nn, name)(*MADE[name], device=minigen.device("cpu"), dtype=minigen.float64)
+    numbers = [t for t in [*layer.parameters(), *layer.buffers()] if t.is_floating_point()]
+    assert numbers and {str(t.dtype) for t in numbers} == {"float64"}
+    plain = getattr(nn, name)(*MADE[name], device=None, dtype=None)
+    assert {str(p.dtype) for p in plain.parameters()} == {"float32"}
+
+
+def test_statistics_are_made_as_what_is_asked_for_and_batches_stay_counted_in_integers():
+    norm = nn.InstanceNorm2d(3, affine=True, track_running_stats=True, dtype=minigen.float64)
+    assert {str(t.dtype) for t in (norm.weight, norm.running_mean, norm.running_var)} == {"float64"}
+    assert norm.num_batches_tracked.dtype == minigen.int64
+    with pytest.raises(TypeError, match=r"Linear\.to: dtype must be floating, got int64"):
+        nn.Linear(2, 3, dtype=minigen.int64)
+    with pytest.raises(TypeError, match="dtyp"):
+        nn.Linear(2, 3, dtyp=minigen.float64)
