@@ -30,7 +30,10 @@ def _channels(
     first, second = weight.shape[0], weight.shape[1] * groups
     channels, outputs = (first, second) if transposed else (second, first)
     if channels % groups or outputs % groups:
-        raise ValueError(f"{name}: groups={groups} must divide the {channels} input and {outputs} output channels")
+        raise ValueError(
+            f"{name}: groups={groups} must divide the channels on both sides; weight {weight.shape} leads from "
+            f"{channels} to {outputs}, and input of shape {input.shape} has {input.shape[-n - 1]}"
+        )
     if input.shape[-n - 1] != channels:
         raise ValueError(
             f"{name}: input of shape {input.shape} has {input.shape[-n - 1]} channels, weight {weight.shape} with "

@@ -109,7 +109,9 @@ _INSTALLED: dict[str, Any] = {
     "int": lambda self: _to(self, dtypes.int32),
     "bool": lambda self: _to(self, dtypes.bool_),
     "cpu": lambda self: self,
-    "cuda": lambda self, device="cuda", non_blocking=False: _to(self, device=f"cuda:{device}"),  # says what there is
+    "cuda": lambda self, device=0, non_blocking=False: _to(  # says what there is
+        self, device=f"cuda:{device}" if isinstance(device, int) else device
+    ),
 }
 for _name, _operation in _INSTALLED.items():
     setattr(Tensor, _name, _operation)

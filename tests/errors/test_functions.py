@@ -47,7 +47,7 @@ CONVOLUTION = [
     ("F.conv2d(images, kernel, padding='same', stride=2)", ValueError, "conv2d .. 'same' .. stride (2, 2) .. stride 1"),
     ("F.conv2d(images, kernel, dilation=0)", ValueError, "conv2d .. dilation .. at least 1 .. 0"),
     ("F.conv2d(images, kernel, dilation=3)", ValueError, "conv2d .. kernel (3, 3) .. dilation (3, 3) .. input (5, 5)"),
-    ("F.conv2d(images, kernel, groups=3)", ValueError, "conv2d .. groups=3 .. divide"),
+    ("F.conv2d(images, kernel, groups=3)", ValueError, "conv2d .. groups=3 .. divide .. (2, 4, 5, 5) has 4"),
     ("F.conv2d(images, kernel, groups=0)", ValueError, "conv2d .. groups .. at least 1 .. 0"),
     ("F.conv2d(images, kernel, groups=2.0)", ValueError, "conv2d .. groups .. integer .. 2.0"),
     ("F.conv2d(images, minigen.ones(2, 4, 0, 3))", ValueError, "conv2d .. weight .. (2, 4, 0, 3) .. at least 1"),

@@ -209,6 +209,8 @@ CREATION = [
     ("minigen.set_default_dtype(minigen.int64)", TypeError, "set_default_dtype .. floating .. int64"),
     ("minigen.randn(2, device='cuda')", ValueError, "device .. 'cuda' .. 'cpu'"),
     ("minigen.zeros(2, device='cuda:0')", ValueError, "device .. 'cuda:0' .. 'cpu'"),
+    ("x.cuda()", ValueError, "device .. 'cuda:0' is not available .. 'cpu'"),
+    ("x.cuda('cuda:1')", ValueError, "device .. 'cuda:1' is not available .. 'cpu'"),
     ("minigen.device('cuda')", ValueError, "device .. 'cuda' .. 'cpu'"),
 ]
 
