@@ -82,12 +82,15 @@ class BuildKernels(build_ext):
         self.compiler.link_shared_object(objects, str(target), extra_postargs=flags, target_lang="c++")
 
     def compile(self, source: str, variant: str, flags: list[str]) -> str:
-        folder = Path(self.build_temp) / (variant if variant != "shared" else "-".join(["shared", *VARIANTS]))
+        dispatches = source == "dispatch.cc"  # the one source that depends on which variants are built
+        folder = Path(self.build_temp) / ("-".join([variant, *VARIANTS]) if dispatches else variant)
         path = CSRC / source
         done = folder / path.with_suffix(".o")
         if not self.force and is_newer(done, than=included(done.with_suffix(".d"))):
             return str(done)
-        macros = [(f"HAS_{name}", "1") for name in VARIANTS] if variant == "shared" else [("VARIANT", variant)]
+        macros = [] if variant == "shared" else [("VARIANT", variant)]
+        if dispatches:
+            macros = [(f"HAS_{name}", "1") for name in VARIANTS]
         options = [*FLAGS, *flags, "-Werror=return-type", "-MMD"]
         (built,) = self.compiler.compile([str(path)], output_dir=str(folder), macros=macros, include_dirs=self.include,
                                          extra_postargs=options)  # fmt: skip
