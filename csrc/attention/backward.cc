@@ -51,9 +51,7 @@ struct Head {
         for (index r = 0; r < m; ++r) {
             vec sum = {};
             for (index d = 0; d < D; d += VL) sum += load(delta + r * pitch(D) + d) * load(dv + r * pitch(D) + d);
-            double total = 0;
-            for (int lane = 0; lane < VL; ++lane) total += sum[lane];
-            mean[i0 + r] = static_cast<float>(total);
+            mean[i0 + r] = sum_of(sum);
         }
     }
 

@@ -63,6 +63,18 @@ inline void turn(float* to, const float* from, index rows, index columns) {
         }
 }
 
+// One number of a vector's lanes: halves are combined, then quarters, down to one.
+template <int HALF = VL / 2, class F> inline float fold(vec v, const F& f) {
+    ivec other;
+    for (int i = 0; i < VL; ++i) other[i] = i ^ HALF;
+    v = f(v, two_sources(v, v, other));
+    if constexpr (HALF > 1) return fold<HALF / 2>(v, f);
+    else return v[0];
+}
+inline float sum_of(vec v) {
+    return fold(v, [](vec a, vec b) { return a + b; });
+}
+
 // A left factor: element (row, step) stands at data[row * row_stride + step * step_stride]. Its numbers are broadcast one by
 // one, so that it needs no packing, and its transpose is the same numbers with the strides exchanged.
 struct Left {

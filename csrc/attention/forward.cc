@@ -5,16 +5,19 @@ namespace minigen {
 namespace VARIANT {
 namespace {
 
+vec first_or(vec v, index count, vec rest) {
+    ivec lane = {};
+    for (int i = 0; i < VL; ++i) lane[i] = i;
+    return lane < static_cast<int32_t>(count) ? v : rest;
+}
+
 float highest(const float* x, index n, float so_far) {  // NaN never wins; it comes back as e^NaN in the sum
     vec top = splat(so_far);
-    index j = 0;
-    for (; j + VL <= n; j += VL) {
-        const vec v = load(x + j);
+    for (index j = 0; j < n; j += VL) {
+        const vec v = n - j < VL ? first_or(load(x + j), n - j, top) : load(x + j);
         top = v > top ? v : top;
     }
-    for (int lane = 0; lane < VL; ++lane) so_far = top[lane] > so_far ? top[lane] : so_far;
-    for (; j < n; ++j) so_far = x[j] > so_far ? x[j] : so_far;
-    return so_far;
+    return fold(top, [](vec a, vec b) { return a > b ? a : b; });
 }
 
 // The softmax of one query as far as it has gone.
@@ -34,9 +37,9 @@ struct Softmax {
             store(scores + j, weight);
             sum += weight;
         }
-        const float rescale = before == top ? 1.0f : exp(splat(before - subtract))[0];
-        total *= rescale;
-        for (int lane = 0; lane < VL; ++lane) total += sum[lane];
+        const bool same = before == top || before == -__builtin_inff();  // or nothing to scale down yet
+        const float rescale = same ? 1.0f : exp(splat(before - subtract))[0];
+        total = total * rescale + sum_of(sum);
         return rescale;
     }
 };

@@ -13,11 +13,11 @@ inline vec absolute(vec x) { return (vec)((ivec)x & 0x7fffffff); }
 // x = n ln 2 + r with |r| <= ln 2 / 2. ln 2 stands in two parts, the first so short that n times it is exact.
 struct Reduced {
     ivec n;
-    vec r, expm1_r;
+    vec whole, r, expm1_r;  // whole = n
     explicit Reduced(vec x) {
         const vec rounder = splat(12582912.0f);  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
         const vec t = x * 1.44269504f + rounder;
-        const vec whole = t - rounder;
+        whole = t - rounder;
         n = (ivec)t - (ivec)rounder;
         r = x - whole * 0.693359375f - whole * -2.12194440e-4f;
         vec q = 1.0f / 5040 * r + 1.0f / 720;  // (e^r - 1 - r) / r^2, Taylor: the remainder is under 0.1 ulp
@@ -31,12 +31,20 @@ struct Reduced {
 
 inline vec power_of_two(ivec n) { return (vec)((n + 127) << 23); }  // -126 <= n <= 127
 
+inline vec times_power_of_two(vec x, const Reduced& e) {  // x 2^n, also where 2^n is no float: 2^128, 2^-150
+#if defined(__AVX512F__)
+    return (vec)_mm512_maskz_scalef_ps(0xffff, (__m512)x, (__m512)e.whole);
+#else
+    const ivec half = e.n >> 1;
+    return x * power_of_two(half) * power_of_two(e.n - half);
+#endif
+}
+
 inline vec exp(vec x) {
     x = x < -104.0f ? splat(-104.0f) : x;  // e^-104 rounds to 0; comparisons with NaN are false, so it stays
     x = x > 89.0f ? splat(89.0f) : x;      // e^89 overflows to inf
     const Reduced e(x);
-    const ivec half = e.n >> 1;  // 2^n in two factors: 2^128 and 2^-150 are not floats
-    return (1.0f + e.expm1_r) * power_of_two(half) * power_of_two(e.n - half);
+    return times_power_of_two(1.0f + e.expm1_r, e);
 }
 
 inline vec expm1_negative(vec x) {  // e^x - 1 for -80 <= x <= 0
