@@ -146,8 +146,11 @@ def learn(args: argparse.Namespace) -> int:
     loader = DataLoader(dataset, config["batch_size"], shuffle=True, drop_last=True, generator=order)
     noise = minigen.randn(CHECKED, game.G.z_dim, generator=minigen.Generator(config["seed"] + 1))
     (run.folder / "samples").mkdir(exist_ok=True)
+    who = minigen.current_backend()
+    if who == "numpy":  # pip does not show what an install without a compiler says
+        who += ", many times slower than cpp (python -m minigen doctor says which there are, and why)"
     print(f"{len(dataset):,} digits, {config['epochs']} epochs of {len(loader)} steps; "
-          f"backend {minigen.current_backend()}; writing to {run.folder}")  # fmt: skip
+          f"backend {who}; writing to {run.folder}")  # fmt: skip
 
     def after_epoch(step: int) -> None:
         plot.save_grid(game.draw(noise[:SHEET]), run.folder / "samples" / f"step_{step:06d}.png")

@@ -48,6 +48,12 @@ def test_smoke_writes_everything(script, tmp_path, network, size):
     assert images.shape == (5, size, size) and images.dtype == np.uint8
 
 
+def test_a_smoke_run_on_numpy_alone_ends_and_says_what_is_missing(script, tmp_path):
+    out = script("dcgan_mnist", "--smoke", "--backend", "numpy", "--batch-size", 16).stdout
+    assert "backend numpy, many times slower than cpp (python -m minigen doctor" in out
+    assert (only_run(tmp_path) / "training.gif").exists()
+
+
 def test_a_stopped_run_resumes_bitwise(script, tmp_path):
     """Ctrl-C after some steps, then --resume: the same checkpoint, byte for byte, as a run that never stopped."""
     common = ["--smoke", "--epochs", "2", "--seed", "3"]
