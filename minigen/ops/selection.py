@@ -139,22 +139,22 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return Tensor(np.argwhere(input.array).astype(np.int64, copy=False))
 
 
-def one_hot(labels: Tensor, num_classes: int = -1) -> Tensor:
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """z[..., k] = 1 where k is the label, else 0: int64 labels of any shape (...) -> int64 (..., num_classes).
 
     -1 stands for the largest label + 1. Raises IndexError for a label outside 0..num_classes - 1, TypeError for labels
     that are not int64.
     """
-    check_tensor("one_hot", labels)
-    if not isinstance(num_classes, int) or (num_classes < 1 and (num_classes != -1 or not labels.numel())):
+    check_tensor("one_hot", input)
+    if not isinstance(num_classes, int) or (num_classes < 1 and (num_classes != -1 or not input.numel())):
         raise ValueError(f"one_hot: num_classes must be an integer of at least 1, got {num_classes!r}")
-    if labels.dtype != dtypes.int64:
-        raise TypeError(f"one_hot: labels must be int64, got {labels.dtype}; convert them with .long()")
-    K = max(int(labels.array.max()) + 1, 0) if num_classes == -1 else num_classes
-    positions.check_positions("one_hot", labels.array, K)
-    out = np.zeros((labels.numel(), K), np.int64)
-    out[np.arange(labels.numel()), labels.array.reshape(-1)] = 1
-    return Tensor(out.reshape(*labels.shape, K))
+    if input.dtype != dtypes.int64:
+        raise TypeError(f"one_hot: input must be int64, got {input.dtype}; convert it with .long()")
+    K = max(int(input.array.max()) + 1, 1) if num_classes == -1 else num_classes
+    positions.check_positions("one_hot", input.array, K)
+    out = np.zeros((input.numel(), K), np.int64)
+    out[np.arange(input.numel()), input.array.reshape(-1)] = 1
+    return Tensor(out.reshape(*input.shape, K))
 
 
 def _axis(name: str, dim: int, input: Tensor) -> int:

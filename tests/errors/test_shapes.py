@@ -81,7 +81,7 @@ CHOICES = [
     ("x.masked_select(wide > 0)", ValueError, "masked_select .. (2, 3) .. (4, 5)"),
     ("minigen.nonzero([1.0])", TypeError, "nonzero .. list .. minigen.tensor"),
     ("F.one_hot(tensor([[2, 5]]), 3)", IndexError, "one_hot .. index 5 .. size 3 .. 0 to 2"),
-    ("F.one_hot(tensor([-1]))", IndexError, "one_hot .. index -1"),
+    ("F.one_hot(tensor([-1]))", IndexError, "one_hot .. index -1 .. use 0 to"),
     ("F.one_hot(labels.int(), 3)", TypeError, "one_hot .. int64 .. int32 .. .long()"),
     ("F.one_hot(labels[:0])", ValueError, "one_hot .. num_classes .. at least 1"),
 ]

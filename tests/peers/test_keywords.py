@@ -45,6 +45,7 @@ CALLS = [
     "m.full(size=(2,), fill_value=m.pi)", "m.linspace(start=0, end=1, steps=5)", "m.empty(size=(2, 3)).shape",
     "m.rand(size=(2, 3)).shape", "m.randn(size=(2,)).shape", "m.randint(low=0, high=9, size=(3,)).shape",
     "x.to(m.half).to(m.double)", "x.to(m.short)", "x.to(m.bool)", "x.to(m.long)", "(m.e, m.inf, -m.inf)",
+    "m.nn.functional.one_hot(input=i, num_classes=4)", "m.nn.functional.one_hot(input=i)",
     "m.Generator(device='cpu').manual_seed(3).initial_seed()",
 ]  # fmt: skip
 
