@@ -14,6 +14,17 @@ struct Matrix {
     index rows, cols, row_stride, col_stride;
 };
 
+// What a product does to its sums before they leave L1: z = f(x y + row_bias + column_bias), or f(z + ...) to accumulate.
+enum class Activation { none, relu, leaky_relu, tanh, sigmoid, gelu, silu };
+struct Epilogue {
+    const float* row_bias = nullptr;     // one number for each row of z
+    const float* column_bias = nullptr;  // and for each column
+    Activation activation = Activation::none;
+    float slope = 0;  // of leaky_relu
+    bool accumulate = false;
+    bool idle() const { return !row_bias && !column_bias && activation == Activation::none && !accumulate; }
+};
+
 // The sizes of y = conv2d(x, w): x is (N, C, H, W), w is (O, C/G, KH, KW), y is (N, O, OH, OW).
 struct Conv {
     index N, C, H, W, O, KH, KW, OH, OW;
@@ -41,6 +52,7 @@ struct AdamStep {
 };
 
 typedef void MatmulKernel(const Matrix& x, const Matrix& y, float* out);
+typedef void FusedMatmul(const Matrix& x, const Matrix& y, float* out, const Epilogue& epilogue);
 typedef void ConvKernel(const float* first, const float* second, float* out, const Conv& size);
 typedef void Unary(const float* x, float* out, index n);
 typedef void Binary(const float* a, const float* b, float* out, index n);
@@ -97,14 +109,15 @@ struct AttentionBackward {
     Heads dq, dk, dv;
 };
 
-constexpr int MATMUL_RUNGS = 6, CONV_RUNGS = 3;
+constexpr int MATMUL_RUNGS = 7, CONV_RUNGS = 3;
 constexpr const char* MATMUL_NAMES[] = {"v1_naive", "v2_loop_order", "v3_blocked",
-                                        "v4_packed", "v5_vector", "v6_tasks"};
+                                        "v4_packed", "v5_vector", "v6_edges", "v7_threads"};
 constexpr const char* CONV_NAMES[] = {"v1_direct", "v2_im2col", "v3_implicit"};
 
 struct Kernels {
     const char* name;
     MatmulKernel* matmul[MATMUL_RUNGS];
+    FusedMatmul* matmul_fused;  // the last rung with an epilogue
     ConvKernel* conv2d[CONV_RUNGS];
     ConvKernel* conv2d_input;
     ConvKernel* conv2d_weight;

@@ -15,17 +15,27 @@ template <class T> struct Table {
     const index* col;
 };
 
+// Tiles of C are up to so many vectors wide; with 32 registers four pay, with 16 two.
+#if defined(__AVX512F__)
+constexpr int TILE_VECTORS = 4;
+#else
+constexpr int TILE_VECTORS = 2;
+#endif
+constexpr int TILE_COLUMNS = TILE_VECTORS * VL;
+
 struct Gemm {
     index M, N, K;
     Table<const float> a;  // M x K
     Table<const float> b;  // K x N
     Table<float> c;        // M x N, overwritten
     const float* packed_b = nullptr;  // b as pack_b has left it, where many products share it
+    Epilogue epilogue = {};           // c = f(a b + bias), done while each tile is still in L1; kernels.h has its fields
 };
 
 void gemm(const Gemm& problem);
+void gemm_alone(const Gemm& problem);  // the same in this thread
 
-// All panels of b, NR columns by K steps each, one after the other: K * ceil(N / NR) * NR floats.
+// All of b as the tiles read it, K steps of at most TILE_COLUMNS columns each: at most K * ceil(N / NR) * NR floats.
 void pack_b(const Gemm& problem, float* to);
 
 // A table of n offsets is one row of scratch; this hands out several rows of one block.

@@ -11,8 +11,8 @@ namespace {
 template <int R> void dots(const float* a, index row_stride, const float* v, index K, float* out) {
     vec sum[R][2] = {};
     index k = 0;
-    for (; k + NR <= K; k += NR)
-        for (int u = 0; u < NR; u += VL) {
+    for (; k + 2 * VL <= K; k += 2 * VL)
+        for (int u = 0; u < 2 * VL; u += VL) {
             const vec b = load(v + k + u);
             for (int r = 0; r < R; ++r) sum[r][u / VL] += load(a + r * row_stride + k + u) * b;
         }

@@ -13,7 +13,7 @@ struct Chunks {
         index offset;  // in the matrix
         int column;    // in the panel
     };
-    Chunk list[WIDTHS][NR];
+    Chunk list[WIDTHS][TILE_COLUMNS];
     int count[WIDTHS] = {};
 
     Chunks(const index* col, int columns) {
@@ -30,13 +30,13 @@ struct Chunks {
     }
 };
 
-// panel[k][column] = base[row[k] + col[column]], k < steps
+// panel[k][column] = base[row[k] + col[column]], k < steps; the panel has rows of `width` floats
 template <int W> void pack_chunks(float* panel, const float* base, const index* row, index steps, const Chunks::Chunk* list,
-                                  int count) {
+                                  int count, int width) {
     for (int i = 0; i < count; ++i) {
         const float* from = base + list[i].offset;
         float* to = panel + list[i].column;
-        for (index k = 0; k < steps; ++k) store<W>(to + k * NR, load<W>(from + row[k]));
+        for (index k = 0; k < steps; ++k) store<W>(to + k * width, load<W>(from + row[k]));
     }
 }
 
@@ -76,55 +76,65 @@ inline bool neighbours(const index* offset, index n) {
 
 // panel[k][column] where the steps are neighbours in memory and the columns are not, as in x w^T: blocks of VL x VL are read
 // along the steps, and turned in registers. One by one, the stores of a step would go to many different places.
-inline void pack_turned(float* panel, const float* base, const index* row, index steps, const index* col, int columns) {
-    for (int half = 0; half < NR; half += VL) {
+inline void pack_turned(float* panel, const float* base, const index* row, index steps, const index* col, int columns,
+                        int width) {
+    for (int half = 0; half < width; half += VL) {
         const int count = columns - half < VL ? columns - half : VL;
         for (index k = 0, end; k < steps; k = end) {
             end = least(k + VL, steps);
-            float* const to = panel + k * NR + half;
+            float* const to = panel + k * width + half;
             if (end - k == VL && neighbours(row + k, VL)) {
                 vec v[VL] = {};
                 for (int j = 0; j < count; ++j) v[j] = load(base + col[half + j] + row[k]);
                 transpose(v);
-                for (int i = 0; i < VL; ++i) store(to + i * NR, v[i]);
+                for (int i = 0; i < VL; ++i) store(to + i * width, v[i]);
             } else {
                 for (index i = k; i < end; ++i)
                     for (int j = 0; j < VL; ++j)
-                        to[(i - k) * NR + j] = j < count ? base[col[half + j] + row[i]] : 0;
+                        to[(i - k) * width + j] = j < count ? base[col[half + j] + row[i]] : 0;
             }
         }
     }
 }
 
-inline void pack_panel(float* panel, const float* base, const index* row, index steps, const index* col, int columns) {
+inline void pack_panel(float* panel, const float* base, const index* row, index steps, const index* col, int columns,
+                       int width = NR) {
+    if (columns == width && neighbours(col, columns)) {
+        for (index k = 0; k < steps; ++k)
+            for (int j = 0; j < width; j += VL) {
+                __builtin_prefetch(base + row[k] + col[0] + width + j);  // the next panel's, which is packed soon
+                store(panel + k * width + j, load(base + row[k] + col[j]));
+            }
+        return;
+    }
     const Chunks chunks(col, columns);
     int copies = 0;  // per step, when copied chunk by chunk
     for (int count : chunks.count) copies += count;
-    if (copies > 8 && steps >= VL && neighbours(row, VL / 2)) return pack_turned(panel, base, row, steps, col, columns);
-    if (columns < NR) __builtin_memset(panel, 0, sizeof(float) * steps * NR);
-    pack_chunks<16>(panel, base, row, steps, chunks.list[0], chunks.count[0]);
-    pack_chunks<8>(panel, base, row, steps, chunks.list[1], chunks.count[1]);
-    pack_chunks<4>(panel, base, row, steps, chunks.list[2], chunks.count[2]);
-    pack_chunks<2>(panel, base, row, steps, chunks.list[3], chunks.count[3]);
-    pack_chunks<1>(panel, base, row, steps, chunks.list[4], chunks.count[4]);
+    if (4 * copies > columns && steps >= VL && neighbours(row, VL / 2)) return pack_turned(panel, base, row, steps, col, columns, width);
+    if (columns < width) __builtin_memset(panel, 0, sizeof(float) * steps * width);
+    pack_chunks<16>(panel, base, row, steps, chunks.list[0], chunks.count[0], width);
+    pack_chunks<8>(panel, base, row, steps, chunks.list[1], chunks.count[1], width);
+    pack_chunks<4>(panel, base, row, steps, chunks.list[2], chunks.count[2], width);
+    pack_chunks<2>(panel, base, row, steps, chunks.list[3], chunks.count[3], width);
+    pack_chunks<1>(panel, base, row, steps, chunks.list[4], chunks.count[4], width);
 }
 
 // base[row[r] + col[column]] = tile[r][column], r < rows
 template <int W> void unpack_chunks(float* base, const index* row, int rows, const float* tile, const Chunks::Chunk* list,
-                                    int count) {
+                                    int count, int width) {
     for (int i = 0; i < count; ++i) {
         float* to = base + list[i].offset;
         const float* from = tile + list[i].column;
-        for (int r = 0; r < rows; ++r) store<W>(to + row[r], load<W>(from + r * NR));
+        for (int r = 0; r < rows; ++r) store<W>(to + row[r], load<W>(from + r * width));
     }
 }
 
-inline void unpack_tile(float* base, const index* row, int rows, const float* tile, const Chunks& chunks) {
-    unpack_chunks<16>(base, row, rows, tile, chunks.list[0], chunks.count[0]);
-    unpack_chunks<8>(base, row, rows, tile, chunks.list[1], chunks.count[1]);
-    unpack_chunks<4>(base, row, rows, tile, chunks.list[2], chunks.count[2]);
-    unpack_chunks<2>(base, row, rows, tile, chunks.list[3], chunks.count[3]);
-    unpack_chunks<1>(base, row, rows, tile, chunks.list[4], chunks.count[4]);
+inline void unpack_tile(float* base, const index* row, int rows, const float* tile, const Chunks& chunks, int width = NR) {
+    unpack_chunks<16>(base, row, rows, tile, chunks.list[0], chunks.count[0], width);
+    unpack_chunks<8>(base, row, rows, tile, chunks.list[1], chunks.count[1], width);
+    unpack_chunks<4>(base, row, rows, tile, chunks.list[2], chunks.count[2], width);
+    unpack_chunks<2>(base, row, rows, tile, chunks.list[3], chunks.count[3], width);
+    unpack_chunks<1>(base, row, rows, tile, chunks.list[4], chunks.count[4], width);
 }
 
 // panel[k][r] = base[row[r] + col[k]], r < rows: a panel of A, k by k. `left` rows (>= rows) stand in the table from here on.

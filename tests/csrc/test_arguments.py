@@ -43,7 +43,21 @@ REFUSED = {
     "another shape": (ValueError, r"out must have.*\(2, 3\), got \(3, 2\)", lambda: _cpu.relu(f32(2, 3), f32(3, 2))),
     "inner sizes": (ValueError, r"x \(2, 3\).*y \(4, 5\)", lambda: _cpu.matmul(f32(2, 3), f32(4, 5), f32(2, 5))),
     "the product's shape": (ValueError, "out must have", lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 4))),
-    "three axes": (ValueError, "x must have 2 axes", lambda: _cpu.matmul(f32(2, 3, 1), f32(3, 5), f32(2, 5))),
+    "one axis": (ValueError, "x must have 2 axes", lambda: _cpu.matmul(f32(3), f32(3, 5), f32(5))),
+    "batches of two sizes": (
+        ValueError, r"x \(4, 2, 3\) and y \(5, 3, 5\) must agree", lambda: _cpu.matmul(f32(4, 2, 3), f32(5, 3, 5), f32(4, 2, 5)),
+    ),
+    "the bias's size": (
+        ValueError, r"bias must have the shape \(5,\)", lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 5), "", f32(2)),
+    ),
+    "unknown activation": (
+        ValueError, "activation must be none, relu.*'mish'",
+        lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 5), activation="mish"),
+    ),
+    "a rung that can't add": (
+        ValueError, "accumulate needs the last rung, got 'v1_naive'",
+        lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 5), "v1_naive", accumulate=True),
+    ),
     "unknown rung": (ValueError, "v1_naive.*got 'v9'", lambda: _cpu.matmul(f32(1, 1), f32(1, 1), f32(1, 1), "v9")),
     "stride 0": (ValueError, "stride must lie in", lambda: _cpu.conv2d(
         f32(1, 1, 3, 3), f32(1, 1, 2, 2), f32(1, 1, 2, 2), (0, 1), (0, 0), (1, 1), 1)),

@@ -25,9 +25,7 @@ class Products(NumpyBackend):
             return out
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         out = np.empty((*batch, x.shape[-2], y.shape[-1]), F32)
-        x, y = np.broadcast_to(x, batch + x.shape[-2:]), np.broadcast_to(y, batch + y.shape[-2:])
-        for i in np.ndindex(batch):
-            self._product(x[i], y[i], out[i])
+        self._product(np.broadcast_to(x, batch + x.shape[-2:]), np.broadcast_to(y, batch + y.shape[-2:]), out)
         return out
 
     def _product(self, x: Array, y: Array, out: Array) -> None:
