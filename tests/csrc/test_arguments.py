@@ -45,10 +45,12 @@ REFUSED = {
     "the product's shape": (ValueError, "out must have", lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 4))),
     "one axis": (ValueError, "x must have 2 axes", lambda: _cpu.matmul(f32(3), f32(3, 5), f32(5))),
     "batches of two sizes": (
-        ValueError, r"x \(4, 2, 3\) and y \(5, 3, 5\) must agree", lambda: _cpu.matmul(f32(4, 2, 3), f32(5, 3, 5), f32(4, 2, 5)),
+        ValueError, r"x \(4, 2, 3\) and y \(5, 3, 5\) must agree",
+        lambda: _cpu.matmul(f32(4, 2, 3), f32(5, 3, 5), f32(4, 2, 5)),
     ),
     "the bias's size": (
-        ValueError, r"bias must have the shape \(5,\)", lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 5), "", f32(2)),
+        ValueError, r"bias must have the shape \(5,\)",
+        lambda: _cpu.matmul(f32(2, 3), f32(3, 5), f32(2, 5), "", f32(2)),
     ),
     "unknown activation": (
         ValueError, "activation must be none, relu.*'mish'",

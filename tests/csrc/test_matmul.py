@@ -12,7 +12,7 @@ from minigen import _cpu
 RUNGS = _cpu.kernels()["matmul"]
 CASES = [(variant, rung) for variant in _cpu.variants() for rung in RUNGS]
 
-# 0, 1, primes; one less and more than the edges of register tiles (6, 8, 14 rows; 8, 16, 32, 64 columns) and of 512 steps
+# 0, 1, primes; one less and more than the edges of tiles (6, 8, 14 rows; 8, 16, 32, 64 columns) and of 512 steps
 sizes = st.sampled_from([0, 1, 2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 28, 29, 31, 32, 33, 47, 64, 65, 129])
 depths = st.sampled_from([0, 1, 2, 3, 7, 17, 64, 127, 256, 257, 511, 512, 513])
 layouts = st.sampled_from(["plain", "transposed", "reversed", "every other", "broadcast"])
@@ -121,8 +121,9 @@ def test_epilogue(guarded, variant, activation, m, k, n, layout_x, layout_y, see
 @pytest.mark.parametrize("variant", _cpu.variants())
 @settings(max_examples=30)
 @given(
-    batch=st.sampled_from([(0,), (1,), (3,), (2, 3), (5, 1, 2), (40,)]), m=sizes, k=st.sampled_from([0, 1, 7, 64]), n=sizes,
-    repeated=st.sampled_from(["neither", "x", "y"]), turned=st.booleans(), rung=st.sampled_from([*RUNGS, ""]), seed=seeds,
+    batch=st.sampled_from([(0,), (1,), (3,), (2, 3), (5, 1, 2), (40,)]), m=sizes, k=st.sampled_from([0, 1, 7, 64]),
+    n=sizes, repeated=st.sampled_from(["neither", "x", "y"]), turned=st.booleans(), rung=st.sampled_from([*RUNGS, ""]),
+    seed=seeds,
 )  # fmt: skip
 def test_batches(guarded, close, variant, batch, m, k, n, repeated, turned, rung, seed):
     rng = np.random.default_rng(seed)
