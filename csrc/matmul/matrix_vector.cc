@@ -8,13 +8,24 @@ namespace minigen {
 namespace VARIANT {
 namespace {
 
+inline float sum_of(vec v) {  // halves are added until one lane is left
+    float lanes[VL];
+    store(lanes, v);
+    for (int half = VL / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+
 template <int R> void dots(const float* a, index row_stride, const float* v, index K, float* out) {
     vec sum[R][2] = {};
     index k = 0;
     for (; k + 2 * VL <= K; k += 2 * VL)
         for (int u = 0; u < 2 * VL; u += VL) {
             const vec b = load(v + k + u);
-            for (int r = 0; r < R; ++r) sum[r][u / VL] += load(a + r * row_stride + k + u) * b;
+            for (int r = 0; r < R; ++r) {
+                __builtin_prefetch(a + (R + r) * row_stride + k + u);  // the next rows
+                sum[r][u / VL] += load(a + r * row_stride + k + u) * b;
+            }
         }
     for (; k < K; k += VL) {
         const index count = least(VL, K - k);
@@ -23,10 +34,25 @@ template <int R> void dots(const float* a, index row_stride, const float* v, ind
     }
     for (int r = 0; r < R; ++r) {
         const vec total = sum[r][0] + sum[r][1];
-        float result = 0;
-        for (int lane = 0; lane < VL; ++lane) result += total[lane];
-        out[r] = result;
+        out[r] = sum_of(total);
     }
+}
+
+// z = n rows of a, from `first` on, times v.
+void add_columns(const Matrix& a, index first, index n, const float* v, float* z) {
+    for (index i = 0; i < n; ++i) z[i] = 0;
+    index k = 0;
+    for (; k + 4 <= a.cols; k += 4) {  // four columns for one load and store of z
+        const float* column = a.data + first + k * a.col_stride;
+        for (index i = 0; i < n; i += VL) {
+            const index count = least(VL, n - i);
+            vec sum = load_some(z + i, count);
+            for (int u = 0; u < 4; ++u) sum += v[k + u] * load_some(column + u * a.col_stride + i, count);
+            store_some(z + i, sum, count);
+        }
+    }
+    for (; k < a.cols; ++k)
+        for (index i = 0; i < n; ++i) z[i] += v[k] * a.data[first + i + k * a.col_stride];
 }
 
 }  // namespace
@@ -40,33 +66,22 @@ bool matrix_vector(const Matrix& a, const float* v, index stride, float* out) {
         for (index k = 0; k < K; ++k) copy[k] = v[k * stride];
         v = copy;
     }
+    constexpr index TASK = 1 << 19;  // elements: some 30 microseconds
     if (rows) {
-        constexpr index SHARE = 64;
-        parallel(ceil_div(M, SHARE), [&](index task) {
-            const index end = least((task + 1) * SHARE, M);
-            index i = task * SHARE;
+        const index share = 4 * ceil_div(TASK, 4 * K);
+        parallel(ceil_div(M, share), [&](index task) {
+            const index end = least((task + 1) * share, M);
+            index i = task * share;
             for (; i + 4 <= end; i += 4) dots<4>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
             for (; i < end; ++i) dots<1>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
         });
         return true;
     }
     constexpr index STRETCH = 1024;
-    parallel(ceil_div(M, STRETCH), [&](index task) {
-        const index first = task * STRETCH, n = least(STRETCH, M - first);
-        float* const z = out + first;
-        for (index i = 0; i < n; ++i) z[i] = 0;
-        index k = 0;
-        for (; k + 4 <= K; k += 4) {  // four columns for one load and store of z
-            const float* column = a.data + first + k * a.col_stride;
-            for (index i = 0; i < n; i += VL) {
-                const index count = least(VL, n - i);
-                vec sum = load_some(z + i, count);
-                for (int u = 0; u < 4; ++u) sum += v[k + u] * load_some(column + u * a.col_stride + i, count);
-                store_some(z + i, sum, count);
-            }
-        }
-        for (; k < K; ++k)
-            for (index i = 0; i < n; ++i) z[i] += v[k] * a.data[first + i + k * a.col_stride];
+    const index stretches = ceil_div(M, STRETCH), together = ceil_div(TASK, STRETCH * K);
+    parallel(ceil_div(stretches, together), [&](index task) {
+        for (index s = task * together, end = least(s + together, stretches); s < end; ++s)
+            add_columns(a, s * STRETCH, least(STRETCH, M - s * STRETCH), v, out + s * STRETCH);
     });
     return true;
 }

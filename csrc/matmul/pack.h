@@ -66,12 +66,14 @@ template <int HALF = VL / 2> inline void transpose(vec* v) {
     if constexpr (HALF > 1) transpose<HALF / 2>(v);
 }
 
-// Is offset[0], offset[1], ... a run of n neighbours?
+// Is offset[0], offset[1], ... a run of n neighbours? (No early end: so it is a loop over vectors.)
+inline bool evenly_spaced(const index* offset, index n, index step) {
+    index wrong = 0;
+    for (index i = 1; i < n; ++i) wrong |= (offset[i] - offset[i - 1]) ^ step;
+    return wrong == 0;
+}
 inline bool neighbours(const index* offset, index n) {
-    if (offset[n - 1] - offset[0] != n - 1) return false;  // most that are none are found so; but tables need not grow
-    for (index i = 1; i < n; ++i)
-        if (offset[i] != offset[i - 1] + 1) return false;
-    return true;
+    return n < 2 || (offset[n - 1] - offset[0] == n - 1 && evenly_spaced(offset, n, 1));
 }
 
 // panel[k][column] where the steps are neighbours in memory and the columns are not, as in x w^T: blocks of VL x VL are read
@@ -84,9 +86,11 @@ inline void pack_turned(float* panel, const float* base, const index* row, index
             end = least(k + VL, steps);
             float* const to = panel + k * width + half;
             if (end - k == VL && neighbours(row + k, VL)) {
-                vec v[VL] = {};
-                for (int j = 0; j < count; ++j) v[j] = load(base + col[half + j] + row[k]);
+                vec v[VL];
+#pragma GCC unroll 16
+                for (int j = 0; j < VL; ++j) v[j] = j < count ? load(base + col[half + j] + row[k]) : vec{};
                 transpose(v);
+#pragma GCC unroll 16
                 for (int i = 0; i < VL; ++i) store(to + i * width, v[i]);
             } else {
                 for (index i = k; i < end; ++i)
@@ -102,7 +106,7 @@ inline void pack_panel(float* panel, const float* base, const index* row, index 
     if (columns == width && neighbours(col, columns)) {
         for (index k = 0; k < steps; ++k)
             for (int j = 0; j < width; j += VL) {
-                __builtin_prefetch(base + row[k] + col[0] + width + j);  // the next panel's, which is packed soon
+                __builtin_prefetch(base + row[k + 12 < steps ? k + 12 : k] + col[0] + j);
                 store(panel + k * width + j, load(base + row[k] + col[j]));
             }
         return;
@@ -110,7 +114,8 @@ inline void pack_panel(float* panel, const float* base, const index* row, index 
     const Chunks chunks(col, columns);
     int copies = 0;  // per step, when copied chunk by chunk
     for (int count : chunks.count) copies += count;
-    if (4 * copies > columns && steps >= VL && neighbours(row, VL / 2)) return pack_turned(panel, base, row, steps, col, columns, width);
+    if (4 * copies > columns && steps >= VL && neighbours(row, VL / 2))
+        return pack_turned(panel, base, row, steps, col, columns, width);
     if (columns < width) __builtin_memset(panel, 0, sizeof(float) * steps * width);
     pack_chunks<16>(panel, base, row, steps, chunks.list[0], chunks.count[0], width);
     pack_chunks<8>(panel, base, row, steps, chunks.list[1], chunks.count[1], width);
@@ -129,7 +134,8 @@ template <int W> void unpack_chunks(float* base, const index* row, int rows, con
     }
 }
 
-inline void unpack_tile(float* base, const index* row, int rows, const float* tile, const Chunks& chunks, int width = NR) {
+inline void unpack_tile(float* base, const index* row, int rows, const float* tile, const Chunks& chunks,
+                        int width = NR) {
     unpack_chunks<16>(base, row, rows, tile, chunks.list[0], chunks.count[0], width);
     unpack_chunks<8>(base, row, rows, tile, chunks.list[1], chunks.count[1], width);
     unpack_chunks<4>(base, row, rows, tile, chunks.list[2], chunks.count[2], width);

@@ -10,7 +10,7 @@
 namespace minigen {
 namespace VARIANT {
 
-constexpr int max_rows(int vectors) { return 2 * vectors <= TILE_VECTORS ? 8 : 6; }
+constexpr int max_rows(int vectors) { return vectors == 1 ? 8 : 6; }
 
 struct Tile {
     index steps;
@@ -23,30 +23,41 @@ struct Tile {
     const index* from_row;
     float* to;           // where the sums go, likewise; it may be `from`
     const index* to_row;
+    const index* next_row;  // of the tile that comes next: its lines are fetched meanwhile
 };
 
 typedef void MicroKernel(const Tile& t);
 
 template <int V, bool READS_ROWS, int R> void micro_kernel(const Tile& t) {
     vec sum[R][V] = {};
-    for (int r = 0; r < R; ++r)
-        for (int v = 0; v < V; ++v) {
-            __builtin_prefetch(t.to + t.to_row[r] + v * VL, 1);
-            if (t.from) sum[r][v] = load(t.from + t.from_row[r] + v * VL);
-        }
     const float *row[R], *a = t.a, *b = t.b;
-    if (READS_ROWS)
-        for (int r = 0; r < R; ++r) row[r] = t.a + t.a_row[r];
+// Unrolled by name: whatever loop the compiler unrolls late keeps the sums in memory.
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+        row[r] = READS_ROWS ? t.a + t.a_row[r] : nullptr;
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) __builtin_prefetch(t.to + t.next_row[r] + v * VL, 1);
+    }
+    if (t.from) {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) sum[r][v] = load(t.from + t.from_row[r] + v * VL);
+    }
     for (index k = 0; k < t.steps; ++k, a += t.a_step, b += t.b_step) {
         vec across[V];
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) across[v] = load(b + v * VL);
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
             const float value = READS_ROWS ? row[r][k] : a[r];
+#pragma GCC unroll 4
             for (int v = 0; v < V; ++v) sum[r][v] += value * across[v];
         }
     }
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) store(t.to + t.to_row[r] + v * VL, sum[r][v]);
 }
 
