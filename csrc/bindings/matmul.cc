@@ -80,9 +80,9 @@ void matmul(Object x_, Object y_, Object out_, const std::string& kernel, Object
     };
     // Many products are shared out among the threads, few are done one after the other, each by all threads.
     const double operations = 2.0 * M * N * a.first.cols * count;
-    const bool shared = production && count >= 2 * get_num_threads() && operations > 4e6;
+    const bool shared = production && count >= 2 * get_num_threads() && operations > 2e7;
     const index together = shared ? std::max<index>(1, std::min<index>(count / (2 * get_num_threads()),
-                                                                       static_cast<index>(2e6 * count / operations)))
+                                                                       static_cast<index>(4e6 * count / operations)))
                                   : count;
     const auto some = [&](index task) {
         for (index i = task * together; i < std::min((task + 1) * together, count); ++i) one(i);

@@ -19,7 +19,8 @@ constexpr index PACKED_TOGETHER = 16;       // panels of A that a task packs
 constexpr index PACKED_A = index(8) << 20;  // at most so many floats of A are packed at a time
 constexpr index COLUMN_PANELS = 8;          // in a task: KC steps of A, which they share, stay in L3
 constexpr index BLOCK_C = 1 << 19;          // floats of C in a task
-constexpr double SMALL_TASK = 2e6, LARGE_TASK = 1e8;  // operations: 20 microseconds, a millisecond
+constexpr double SMALL_TASK = 4e6, LARGE_TASK = 1e8;  // operations: 40 microseconds, a millisecond
+constexpr double ALONE = 2e7;  // waking a thread takes as long as a tenth of this, and being late for it longer
 
 // M rows, or N vectors of columns, in as few panels as possible, all of nearly the same size.
 struct Panels {
@@ -95,8 +96,9 @@ public:
         double wanted = operations / LARGE_TASK;
         if (wanted < 4 * threads) wanted = 4 * threads;
         if (wanted > operations / SMALL_TASK) wanted = operations / SMALL_TASK;
-        const index tasks = threads == 1 || wanted < 2 ? 1 : static_cast<index>(wanted);
-        row_blocks = least(rows.count, ceil_div(tasks, columns.count));
+        const index tasks = threads == 1 || operations < ALONE ? 1 : static_cast<index>(wanted);
+        const index halves = 2 * tasks / columns.count;  // each block of rows packs B again, so rather too few than too many
+        row_blocks = least(rows.count, halves < 2 ? 1 : (halves + 1) / 2);
         const index share = row_blocks * columns.count / tasks;
         const index width = least(share, least(COLUMN_PANELS, BLOCK_C * row_blocks / (p.M * TILE_COLUMNS)));
         column_blocks = ceil_div(columns.count, width < 1 ? 1 : width);

@@ -1,7 +1,8 @@
 // A matrix times a vector: every element of the matrix is used once, so memory sets the speed and packing would double it.
 //
-// Rows that are contiguous become dot products, four rows at a time so that v is loaded once for four; contiguous columns are
-// added up, v_k times column k, over stretches of z that stay in L1.
+// Rows that are contiguous become dot products, two rows at a time so that v is loaded once for two (four or eight rows are more
+// streams than the prefetcher follows well: 7% and 20% slower). Contiguous columns are added up, v_k times column k, over
+// stretches of z that stay in L1.
 #include "rungs.h"
 
 namespace minigen {
@@ -66,13 +67,13 @@ bool matrix_vector(const Matrix& a, const float* v, index stride, float* out) {
         for (index k = 0; k < K; ++k) copy[k] = v[k * stride];
         v = copy;
     }
-    constexpr index TASK = 1 << 19;  // elements: some 30 microseconds
+    constexpr index TASK = 1 << 20;  // elements: some 60 microseconds
     if (rows) {
-        const index share = 4 * ceil_div(TASK, 4 * K);
+        const index share = 2 * ceil_div(TASK, 2 * K);
         parallel(ceil_div(M, share), [&](index task) {
             const index end = least((task + 1) * share, M);
             index i = task * share;
-            for (; i + 4 <= end; i += 4) dots<4>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
+            for (; i + 2 <= end; i += 2) dots<2>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
             for (; i < end; ++i) dots<1>(a.data + i * a.row_stride, a.row_stride, v, K, out + i);
         });
         return true;

@@ -1,8 +1,8 @@
 // v7: v6's blocks of tiles as tasks: whichever thread is free takes the next.
 //
-// Why it gains: two threads do two tasks at a time. A task is some 20 microseconds of work, so that nobody waits long for a
-// thread that the system has put aside in the middle of one, and products smaller than two tasks stay in one thread: waking
-// another costs more. A tile is computed by one thread, in one order of k: the result is the same, bit by bit, for any number of
+// Why it gains: two threads do two tasks at a time. A task is 40 microseconds to a millisecond of work, so that nobody waits long
+// for a thread that the system has put aside in the middle of one. Products of less than 170 microseconds stay in one thread:
+// waking another takes 15. A tile is computed by one thread, in one order of k: the result is the same, bit by bit, for any number of
 // threads (the loops to share out: Smith et al. 2014, "Anatomy of high-performance many-threaded matrix multiplication").
 // Products with a vector, where packing would double the traffic, go their own way: see matrix_vector.cc.
 #include "product.h"

@@ -55,6 +55,7 @@ def test_is_the_product(guarded, close, variant, rung, m, k, n, layout_x, layout
 @pytest.mark.parametrize("shape", [
     (353, 700, 599), (1, 3000, 1), (2000, 5, 3), (3, 5, 2000), (337, 1025, 65), (1500, 300, 1), (1, 300, 1500),
     (700, 40, 11), (700, 40, 16), (32, 1025, 1100), (64, 64, 4096), (600, 1300, 48),
+    (3000, 700, 1), (1, 700, 3000),
 ])  # fmt: skip
 def test_larger_than_every_block(guarded, close, variant, shape, layouts):
     m, k, n = shape
