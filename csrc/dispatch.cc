@@ -2,12 +2,15 @@
 
 #include <atomic>
 
+#include "optim/optim.h"
+
 namespace minigen {
 
 // setup.py says which variants were built.
 #define DECLARE(variant)            \
     namespace variant {             \
     extern const Kernels kernels;   \
+    extern const Optim optimisers;  \
     }
 #ifdef HAS_avx512
 DECLARE(avx512)
@@ -66,6 +69,20 @@ const Kernels& kernels() {
     const Kernels* k = chosen;
     if (!k) chosen = k = runnable().front();
     return *k;
+}
+
+const Optim& optim() {
+    const Kernels* const k = &kernels();
+#ifdef HAS_avx512
+    if (k == &avx512::kernels) return avx512::optimisers;
+#endif
+#ifdef HAS_avx2
+    if (k == &avx2::kernels) return avx2::optimisers;
+#endif
+#ifdef HAS_baseline
+    if (k == &baseline::kernels) return baseline::optimisers;
+#endif
+    __builtin_unreachable();  // kernels() chooses among these
 }
 
 }  // namespace minigen

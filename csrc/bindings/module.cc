@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "bind.h"
+#include "memory.h"
 #include "../support/pool.h"
 
 namespace minigen {
@@ -49,5 +50,6 @@ PYBIND11_MODULE(_cpu, m) {
     }, "The rungs of each ladder; the last one is the default.");
 
     for (const auto bind : {bind_matmul, bind_conv, bind_norm, bind_elementwise, bind_optim, bind_random,
-                            bind_rows, bind_recurrent, bind_attention, bind_bench}) bind(m);
+                            bind_rows, bind_recurrent, bind_attention, bind_bench, bind_memory,
+                            bind_arithmetic}) bind(m);
 }

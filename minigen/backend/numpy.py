@@ -30,6 +30,8 @@ class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm):
     name = "numpy"
     kernels: ClassVar[dict[str, tuple[str, ...]]] = {}  # op -> the rungs of its ladder, the production one last
 
+    small: ClassVar[dict[str, Callable]] = {}  # op -> a kernel for two small arrays that never warns, or gives None
+
     add, sub, mul, div = np.add, np.subtract, np.multiply, np.true_divide
     remainder, floor_divide = np.remainder, np.floor_divide
     neg, abs, sign, floor, round = np.negative, np.abs, np.sign, np.floor, np.rint
@@ -55,6 +57,9 @@ class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm):
 
     def watch_kernels(self, recorder: Callable[[str, int, int], None] | None) -> None:
         """NumPy's own functions are not watched; a backend with compiled kernels overrides this."""
+
+    def use_pool(self, limit: int) -> None:
+        """NumPy's own allocator serves; a backend with a pool of memory overrides this."""
 
     # positions ------------------------------------------------------------------------------------
     index_add, scatter_add = staticmethod(index.index_add), staticmethod(index.scatter_add)
@@ -187,17 +192,33 @@ class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm):
     # optimisers, in place -------------------------------------------------------------------------
     def adam(
         self, params: list[Array], grads: list[Array], exp_avgs: list[Array], exp_avg_sqs: list[Array],
-        lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int,
+        lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int, decoupled: bool = False,
     ) -> None:  # fmt: skip
         c1, c2 = 1 - beta1**step, 1 - beta2**step
         for w, g, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
-            if weight_decay:
+            if weight_decay and decoupled:  # AdamW
+                w *= 1 - lr * weight_decay
+            elif weight_decay:
                 g = g + weight_decay * w
             # the first form rounds by the size of the old m, which matters where a small beta1 forgets it
             m[...] = m + (1 - beta1) * (g - m) if beta1 >= 0.5 else beta1 * m + (1 - beta1) * g
             v *= beta2
             v += (1 - beta2) * np.square(g)
             w -= (lr / c1) * m / (np.sqrt(v) / np.sqrt(c2) + eps)
+
+    def sgd(
+        self, params: list[Array], grads: list[Array], velocities: list[Array] | None,
+        lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool,
+    ) -> None:  # fmt: skip
+        for i, (w, g) in enumerate(zip(params, grads, strict=True)):
+            if weight_decay:
+                g = g + weight_decay * w
+            if velocities is not None:
+                v = velocities[i]
+                v *= momentum
+                v += (1 - dampening) * g if dampening else g
+                g = g + momentum * v if nesterov else v
+            w -= lr * g
 
     # random ---------------------------------------------------------------------------------------
     def philox(self, seed: int, offset: int, n: int) -> Array:

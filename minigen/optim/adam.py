@@ -57,10 +57,7 @@ class Adam(Optimizer):
     def update(self, group: dict[str, Any], live: list[Live]) -> None:
         lr, eps, decay = (float(group[k]) for k in ("lr", "eps", "weight_decay"))
         beta1, beta2 = (float(b) for b in group["betas"])
-        if group["decoupled_weight_decay"] and decay:
-            for p in live:
-                np.multiply(p.w, 1 - lr * decay, out=p.w)
-            decay = 0.0
+        decoupled = bool(group["decoupled_weight_decay"])
         by_step: dict[int, list[Live]] = {}  # parameters that joined later, or had no gradient once, lag behind
         for p in live:
             p.state["step"] = p.state.get("step", 0) + 1
@@ -72,10 +69,13 @@ class Adam(Optimizer):
             if group["amsgrad"]:
                 for p, m, v in zip(members, ms, vs, strict=True):
                     top = memory(p.state, "max_exp_avg_sq", p.w)
-                    adam(p.w, decayed(p, decay), m, v, t, lr=lr, beta1=beta1, beta2=beta2, eps=eps, top=top)
+                    if decoupled:
+                        np.multiply(p.w, 1 - lr * decay, out=p.w)
+                    g = p.g if decoupled else decayed(p, decay)
+                    adam(p.w, g, m, v, t, lr=lr, beta1=beta1, beta2=beta2, eps=eps, top=top)
             else:
                 _context.backend.adam(
-                    [p.w for p in members], [p.g for p in members], ms, vs, lr, beta1, beta2, eps, decay, t
+                    [p.w for p in members], [p.g for p in members], ms, vs, lr, beta1, beta2, eps, decay, t, decoupled
                 )
 
 

@@ -7,20 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import state as _context
 from ..tensor import Tensor
-from .optimizer import Live, Optimizer, at_least_zero, decayed
-
-
-def sgd(
-    w: np.ndarray, g: np.ndarray, v: np.ndarray | None, *, lr: float, momentum: float, dampening: float, nesterov: bool
-) -> None:
-    """v := momentum v + (1 - dampening) g;  w := w - lr v, or w - lr (g + momentum v) for Nesterov's."""
-    if v is None:
-        w -= lr * g
-        return
-    v *= momentum
-    v += (1 - dampening) * g if dampening else g
-    w -= lr * (g + momentum * v if nesterov else v)
+from .optimizer import Live, Optimizer, at_least_zero
 
 
 class SGD(Optimizer):
@@ -48,13 +37,18 @@ class SGD(Optimizer):
             )
 
     def update(self, group: dict[str, Any], live: list[Live]) -> None:
-        names = ("lr", "momentum", "dampening")
-        lr, momentum, dampening = (float(group[k]) for k in names)
+        names = ("lr", "momentum", "dampening", "weight_decay")
+        lr, momentum, dampening, decay = (float(group[k]) for k in names)
+        first: list[Live] = []  # their velocity starts as the first gradient, undamped
+        later: list[Live] = []
         for p in live:
-            g, v = decayed(p, float(group["weight_decay"])), None
-            first = momentum and p.state.get("momentum_buffer") is None
-            if first:
+            begins = momentum and p.state.get("momentum_buffer") is None
+            if begins:
                 p.state["momentum_buffer"] = Tensor(np.zeros_like(p.w, order="C"))
-            if momentum:
-                v = p.state["momentum_buffer"].array
-            sgd(p.w, g, v, lr=lr, momentum=momentum, dampening=0 if first else dampening, nesterov=group["nesterov"])
+            (first if begins else later).append(p)
+        for members, damped in ((later, dampening), (first, 0.0)):
+            if members:
+                vs = [p.state["momentum_buffer"].array for p in members] if momentum else None
+                _context.backend.sgd(
+                    [p.w for p in members], [p.g for p in members], vs, lr, momentum, damped, decay, group["nesterov"]
+                )

@@ -1,4 +1,4 @@
-"""Adam over lists of tensors: the formula in float64, tensors of every size, bits that threads don't change."""
+"""Adam and AdamW over lists of tensors: the formula in float64, every size, bits that threads don't change."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from minigen import _cpu
 
 
-def adam(w, g, m, v, lr, beta1, beta2, eps, weight_decay, step):
-    g = g + weight_decay * w
+def adam(w, g, m, v, lr, beta1, beta2, eps, weight_decay, step, decoupled):
+    if decoupled:
+        w = (1 - lr * weight_decay) * w
+    else:
+        g = g + weight_decay * w
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
     return w - lr * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + eps), m, v
@@ -21,11 +24,12 @@ def adam(w, g, m, v, lr, beta1, beta2, eps, weight_decay, step):
     sizes=st.lists(st.sampled_from([0, 1, 2, 7, 16, 33, 8191, 8192, 8193, 20011]), max_size=5),
     lr=st.sampled_from([1e-3, 0.1]), beta1=st.sampled_from([0.0, 0.5, 0.9]), beta2=st.sampled_from([0.9, 0.999]),
     weight_decay=st.sampled_from([0.0, 0.01]), step=st.sampled_from([1, 2, 100, 10**6]), seed=st.integers(0, 2**32 - 1),
+    decoupled=st.booleans(),
 )  # fmt: skip
-def test_equals_the_formula(guarded, variant, sizes, lr, beta1, beta2, weight_decay, step, seed):
+def test_equals_the_formula(guarded, variant, sizes, lr, beta1, beta2, weight_decay, step, seed, decoupled):
     _cpu.set_variant(variant)
     rng = np.random.default_rng(seed)
-    options = (lr, beta1, beta2, 1e-8, weight_decay, step)
+    options = (lr, beta1, beta2, 1e-8, weight_decay, step, decoupled)
     with guarded() as empty:
         lists = [[empty(n) for n in sizes] for _ in range(4)]
         for arrays in lists:

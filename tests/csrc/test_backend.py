@@ -120,7 +120,7 @@ def test_batch_norm_without_weight_on_a_table(dtype):
     near(CPP.batch_norm(x, None, None, 1e-5)[0], NUMPY.batch_norm(x, None, None, 1e-5)[0], dtype)
 
 
-def test_adam_of_mixed_types_and_strides():
+def test_optimisers_of_mixed_types_and_strides():
     def parameters():
         rng = np.random.default_rng(3)
         make = [
@@ -134,6 +134,10 @@ def test_adam_of_mixed_types_and_strides():
     CPP.adam(*fast, 1e-3, 0.9, 0.999, 1e-8, 0.01, 2)
     NUMPY.adam(*slow, 1e-3, 0.9, 0.999, 1e-8, 0.01, 2)
     near(tuple(map(tuple, fast)), tuple(map(tuple, slow)), np.float32)
+    for velocities in (True, False):
+        CPP.sgd(*fast[:2], fast[2] if velocities else None, 0.1, 0.9, 0.1, 0.01, velocities)
+        NUMPY.sgd(*slow[:2], slow[2] if velocities else None, 0.1, 0.9, 0.1, 0.01, velocities)
+        near(tuple(map(tuple, fast)), tuple(map(tuple, slow)), np.float32)
 
 
 def test_philox_and_threads():

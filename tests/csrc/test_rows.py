@@ -134,3 +134,27 @@ def test_labels_must_be_classes():
         _cpu.cross_entropy(x, np.array([0, 1], np.int32), *row)
     with pytest.raises(ValueError, match=r"mean must have the shape \(2, 2\)"):
         _cpu.layer_norm(x, None, None, 1e-5, np.empty_like(x), np.ones(2, np.float32), np.ones(2, np.float32))
+
+
+@variants
+@settings(max_examples=40)
+@given(rows=row_counts, size=lengths, seed=seeds)
+def test_column_sums(guarded, variant, rows, size, seed):
+    _cpu.set_variant(variant)
+    x = numbers(np.random.default_rng(seed), rows, size)
+    with guarded() as empty:
+        _cpu.column_sums(x, out := empty(size))
+        wide = x.astype(np.float64)
+        assert (np.abs(out - wide.sum(0)) <= 4e-7 * np.abs(wide).sum(0) + 1e-30).all()
+
+
+@variants
+def test_column_sums_lose_no_digits_over_many_rows_and_are_the_same_for_any_threads(variant):
+    _cpu.set_variant(variant)
+    seen = set()
+    for threads in (1, 2, 8):
+        _cpu.set_num_threads(threads)
+        _cpu.column_sums(np.full((100_003, 300), 0.1, np.float32), out := np.empty(300, np.float32))
+        np.testing.assert_allclose(out, 100_003 * np.float64(np.float32(0.1)), rtol=1e-6)
+        seen.add(out.tobytes())
+    assert len(seen) == 1

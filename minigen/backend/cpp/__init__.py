@@ -7,6 +7,7 @@ microseconds, output included, as much as ``np.maximum``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ class CppBackend(Products, Pointwise, Norm, Probability, HeadAttention, Sequence
 
     name = "cpp"
     kernels: ClassVar[dict[str, tuple[str, ...]]] = native.LADDERS
+    small: ClassVar[dict[str, Callable]] = {name: getattr(_cpu, name) for name in ("add", "sub", "mul", "div")}
 
     def set_num_threads(self, n: int) -> None:
         _cpu.set_num_threads(n)
@@ -39,25 +41,44 @@ class CppBackend(Products, Pointwise, Norm, Probability, HeadAttention, Sequence
     def watch_kernels(self, recorder: native.Recorder | None) -> None:
         native.watch(recorder)
 
+    def use_pool(self, limit: int) -> None:
+        """Let NumPy's arrays of this context live in blocks that are used again; ``limit`` bytes of free ones wait."""
+        _cpu.limit_pool(limit)
+        _cpu.use_pool()
+
     # optimisers, in place -------------------------------------------------------------------------
     def adam(
         self, params: list[Array], grads: list[Array], exp_avgs: list[Array], exp_avg_sqs: list[Array],
-        lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int,
+        lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int, decoupled: bool = False,
     ) -> None:  # fmt: skip
-        here, elsewhere = [], []
-        for w, g, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
-            whole = all(a.flags.c_contiguous and a.flags.aligned for a in (w, m, v))
-            if whole and fast(w, g, m, v):
-                here.append((w, ready(g), m, v))
-            else:
-                elsewhere.append((w, g, m, v))
-        for rows, update in ((here, _cpu.adam), (elsewhere, super().adam)):
-            if rows:
-                columns = [list(column) for column in zip(*rows, strict=True)]
-                update(columns[0], columns[1], columns[2], columns[3], lr, beta1, beta2, eps, weight_decay, step)
+        settings = (lr, beta1, beta2, eps, weight_decay, step, decoupled)
+        lists = _parted(params, grads, exp_avgs, exp_avg_sqs)
+        for update, columns in zip((_cpu.adam, super().adam), lists, strict=True):
+            if columns:
+                update(columns[0], columns[1], columns[2], columns[3], *settings)
+
+    def sgd(
+        self, params: list[Array], grads: list[Array], velocities: list[Array] | None,
+        lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool,
+    ) -> None:  # fmt: skip
+        settings = (lr, momentum, dampening, weight_decay, nesterov)
+        for update, lists in zip((_cpu.sgd, super().sgd), _parted(params, grads, velocities), strict=True):
+            if lists:
+                update(lists[0], lists[1], lists[2] if velocities is not None else None, *settings)
 
     # random ---------------------------------------------------------------------------------------
     def philox(self, seed: int, offset: int, n: int) -> Array:
         out = np.empty(n, np.uint32)
         _cpu.philox(seed & _WORD, offset & _WORD, out)
         return out
+
+
+def _parted(params: list[Array], grads: list[Array], *moments: list[Array] | None) -> tuple[list, list]:
+    """The lists without the parameters that NumPy has to update, and the lists of these; empty where there are none."""
+    rows = list(zip(params, grads, *[m for m in moments if m is not None], strict=True))
+    here: list[tuple] = []
+    elsewhere: list[tuple] = []
+    for w, g, *rest in rows:
+        whole = all([a.flags.c_contiguous and a.flags.aligned for a in (w, *rest)])
+        (here if whole and fast(w, g, *rest) else elsewhere).append((w, ready(g), *rest))
+    return [list(column) for column in zip(*here, strict=True)], [list(c) for c in zip(*elsewhere, strict=True)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,28 @@ class Products(NumpyBackend):
     def _product(self, x: Array, y: Array, out: Array) -> None:
         _cpu.matmul(strided(x), strided(y), out, self.chosen.get("matmul", ""))
 
+    def linear(self, x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
+        if not fast(x, w, b):
+            return super().linear(x, w, b)
+        out = np.empty((*x.shape[:-1], len(w)), F32)
+        self._product(_rows(x), w.T, flat := _rows(out))
+        if b is not None:
+            flat += b
+        return out, (x, w)
+
+    def linear_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        x, w = saved
+        if not fast(x, w, delta):
+            return super().linear_vjp(saved, mask, delta)
+        rows, dx, dw, db = _rows(delta), None, None, None
+        if mask[0]:
+            self._product(rows, w, _rows(dx := np.empty(x.shape, F32)))
+        if mask[1]:
+            self._product(rows.T, _rows(x), dw := np.empty(w.shape, F32))
+        if mask[2]:
+            _cpu.column_sums(ready(rows), db := np.empty(len(w), F32))
+        return dx, dw, db
+
     def conv2d(self, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
         if not fast(x, w):
             return super().conv2d(x, w, stride, padding, dilation, groups)
@@ -57,3 +81,8 @@ class Products(NumpyBackend):
         out = np.empty((g.shape[1], x.shape[1] // groups, *size), F32)
         _cpu.conv2d_weight(ready(g), ready(x), out, stride, padding, dilation, groups)
         return out
+
+
+def _rows(a: Array) -> Array:
+    """(..., K) as a matrix of rows, the same memory if it can be seen so."""
+    return a if a.ndim == 2 else a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
