@@ -49,29 +49,14 @@ def _run(
 ) -> dict[Node, Tensor]:
     """Propagate deltas; return those of the targets, or (targets None) add each leaf's to its ``grad``."""
     nodes = _collect([n for n, _ in roots], min((n.seq for n in targets), default=0) if targets is not None else 0)
-    useful = set(nodes) if targets is None else _leading_to(targets, nodes)
+    useful = None if targets is None else _leading_to(targets, nodes)  # None: all of them
     deltas: dict[Node, Any] = {}
     borrowed: set[Node] = set()  # nodes whose delta's array somebody else may hold
     found: dict[Node, Tensor] = {}
 
-    def send(node: Node, delta: Any) -> None:
-        before = deltas.get(node)
-        if before is None:
-            deltas[node] = delta
-        elif isinstance(delta, list):
-            deltas[node] = [a if b is None else b for a, b in zip(before, delta, strict=True)]
-        else:
-            deltas[node] = before + delta
-            borrowed.discard(node)
-
-    def own(node: Node, delta: Tensor) -> Tensor:
-        if create or (node not in borrowed and delta.array.flags.c_contiguous):
-            return delta
-        return Tensor(np.array(delta.array, order="C"))
-
     watch = state.profile
     began = watch and watch.clock()
-    before = state.grad_enabled, state.backend, state.anomaly, state.quiet
+    outside = state.grad_enabled, state.backend, state.anomaly, state.quiet
     quiet, current = np.errstate(all="ignore"), state.backend
     quiet.__enter__()
     # The pass itself looks for anomalies, and names the rule
@@ -79,10 +64,10 @@ def _run(
     try:
         for node, delta in roots:
             borrowed.add(node)
-            send(node, delta)
+            deltas[node] = _sum(deltas.get(node), delta)
         for node in nodes:
             delta = deltas.pop(node, None)
-            if delta is None or node not in useful:
+            if delta is None or (useful is not None and node not in useful):
                 continue
             if node.backend is not current:
                 state.backend = current = node.backend
@@ -90,28 +75,34 @@ def _run(
                 delta = _hooked(node, delta)
                 borrowed.add(node)  # a hook may hold on to what it saw or gave
             if targets is not None and node in targets:
-                found[node] = own(node, delta)
+                found[node] = delta if create else _own(delta, node in borrowed)
             if node.op is None:
                 if targets is None:
-                    _accumulate(node, own(node, delta), create)
+                    _accumulate(node, delta if create else _own(delta, node in borrowed), create)
                 continue
             if node.retains and targets is None:
                 _accumulate(node, delta if create else Tensor(np.array(delta.array)), create)
-            needs = [p in useful for p in node.parents]
+            needs = [p is not None and (useful is None or p in useful) for p in node.parents]
             if True not in needs:
                 continue
             grads = watch.vjp(node, delta, needs) if watch else node.op.backward(node, delta, needs)
-            if before[2]:
-                anomaly.look_back(node, delta, grads, before[2])
+            if outside[2]:
+                anomaly.look_back(node, delta, grads, outside[2])
             for parent, g in zip(node.parents, grads, strict=True):
-                if g is not None and parent is not None:
-                    if parent not in deltas and not _owned(g, delta, grads):
+                if g is None or parent is None:
+                    continue
+                before = deltas.get(parent)
+                if before is None:
+                    deltas[parent] = g
+                    if not _owned(g, delta, grads):
                         borrowed.add(parent)
-                    send(parent, g)
+                else:
+                    deltas[parent] = _sum(before, g)
+                    borrowed.discard(parent)  # the sum is a new array
             if not retain:
                 node.free()
     finally:
-        state.grad_enabled, state.backend, state.anomaly, state.quiet = before
+        state.grad_enabled, state.backend, state.anomaly, state.quiet = outside
         quiet.__exit__(None, None, None)
         if watch:
             watch.whole_pass(began)
@@ -132,6 +123,21 @@ def _owned(g: Any, delta: Any, grads: Sequence[Any]) -> bool:
     if g is delta or type(g) is not Tensor or g.array.base is not None:
         return False
     return len(grads) == 1 or sum([g is h for h in grads]) == 1
+
+
+def _sum(before: Any, delta: Any) -> Any:
+    """What two consumers send to one node: a Tensor each, or a list with one for each output of a node with several."""
+    if before is None:
+        return delta
+    if isinstance(delta, list):
+        return [a if b is None else b if a is None else a + b for a, b in zip(before, delta, strict=True)]
+    return before + delta
+
+
+def _own(delta: Tensor, borrowed: bool) -> Tensor:
+    """``delta``, or a copy if somebody else may hold its array."""
+    array = delta.array
+    return Tensor(np.array(array, order="C")) if borrowed or not array.flags.c_contiguous else delta
 
 
 def _hooked(node: Node, delta: Tensor) -> Tensor:
@@ -184,7 +190,7 @@ def _seeds(outputs: Sequence[Tensor], given: Sequence[Tensor | None] | None) -> 
                     f"backward: only a scalar has a gradient by itself, this tensor has shape {out.shape}; "
                     "reduce it with .sum() or .mean(), or pass gradient="
                 )
-            seed = Tensor(np.ones(out.shape, out.dtype))
+            seed = Tensor(np.array(1, out.dtype, ndmin=out.ndim))  # a third of the time of np.ones
         elif not isinstance(seed, Tensor):
             raise TypeError(f"gradient: must be a Tensor, got {type(seed).__name__}; use minigen.tensor")
         elif seed.shape != out.shape:

@@ -24,6 +24,7 @@ float64 = np.dtype(np.float64)
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 _CATEGORY = {d: 0 if d == bool_ else 2 if d in (float16, bfloat16, float32, float64) else 1 for d in ALL}
+_SAME = {d: d for d in ALL}  # NumPy makes equal dtypes that are not one object; comparing objects is quick
 _default = float32
 
 
@@ -50,7 +51,7 @@ def as_dtype(dtype: object) -> np.dtype:
     if found not in _CATEGORY:
         names = ", ".join(d.name for d in ALL)
         raise TypeError(f"dtype: {dtype!r} is not a type minigen computes with; use one of {names}")
-    return found
+    return _SAME[found]
 
 
 def category(dtype: np.dtype) -> int:

@@ -43,15 +43,16 @@ class Node:
     )  # fmt: skip
 
     def __init__(
-        self, op: Any = None, parents: Sequence[Node | None] = (), kept: Any = (), attrs: Any = NO_ATTRS
-    ) -> None:
+        self, op: Any = None, parents: Sequence[Node | None] = (), kept: Any = (), attrs: Any = NO_ATTRS,
+        versions: tuple[int, ...] | None = None,
+    ) -> None:  # fmt: skip
         self.seq = next(_clock)  # parents are always older: sorting by it is a topological order
         self.op = op
         self.parents = parents
         self.kept = kept
         self.attrs = attrs
         self.backend = state.backend
-        self.versions = _versions(kept)
+        self.versions = _versions(kept) if versions is None else versions
         self.out: Any = None  # (array, version counter, version then): never the output Tensor, which would be a cycle
         self.grad: Tensor | None = None
         self.hooks: dict[int, Callable] | None = None
@@ -66,7 +67,7 @@ class Node:
 
     def check_versions(self) -> None:
         out = self.out
-        if _versions(self.kept) != self.versions or (out is not None and out[1][0] != out[2]):
+        if (self.versions and _versions(self.kept) != self.versions) or (out is not None and out[1][0] != out[2]):
             raise RuntimeError(
                 f"backward: a value that {self.op.name} needs was written in place after it was used "
                 "(by an optimiser's step, or an in-place method); run the forward pass again, or write to a .clone()"

@@ -11,7 +11,6 @@ Only what a rule that will run names is kept; a name that starts with ``_`` gets
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import types
@@ -25,24 +24,17 @@ from .backend import state
 from .node import NO_ATTRS, Node, like
 from .tensor import Tensor
 
-_NOTHING = contextlib.nullcontext()
-
-
-def quiet() -> Any:
-    """Inf and NaN without a warning, as in PyTorch. A backward pass asks NumPy for it once, not in each of its ops."""
-    return _NOTHING if state.quiet else np.errstate(all="ignore")
-
 
 class Op:
     """A differentiable function of arrays. See ``op``."""
 
     def __init__(
         self, forward: Callable, broadcasts: bool, floats: bool, view: bool, promotes: int,
-        names: Sequence[str] = ("input", "other"),
+        names: Sequence[str] = ("input", "other"), small: bool = False,
     ) -> None:  # fmt: skip
         functools.update_wrapper(self, forward)
         self.forward, self.name = forward, forward.__name__
-        self.broadcasts, self.floats, self.view, self.promotes = broadcasts, floats, view, promotes
+        self.broadcasts, self.floats, self.view, self.promotes, self.small = broadcasts, floats, view, promotes, small
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
@@ -66,17 +58,17 @@ class Op:
             parameters = inspect.signature(rule).parameters.values()
             self.wants.append([p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
             self.keeps.append([not p.name.startswith("_") for p in parameters if p.kind is not p.KEYWORD_ONLY][1:])
-        self.plans: dict[tuple[bool, ...], tuple[bool, list[bool]]] = {}
+        self.plans: dict[tuple[bool, ...], tuple[bool, list[int], list[int]]] = {}
 
-    def plan(self, mask: tuple[bool, ...]) -> tuple[bool, list[bool]]:
-        """(keep the output?, keep each input?) for the rules that will run: those of the inputs in ``mask``."""
-        if mask not in self.plans:
-            if self.variadic:
-                self.plans[mask] = self.keeps[0][0], [self.keeps[0][1]] * len(mask)
-            else:
-                running = [k for k, needed in zip(self.keeps, mask, strict=True) if needed]
-                columns = [any(column) for column in zip(*running, strict=True)]
-                self.plans[mask] = columns[0], columns[1:]
+    def plan(self, mask: tuple[bool, ...]) -> tuple[bool, list[int], list[int]]:
+        """(keep the output?, the inputs to keep, those not) for the rules that will run: of the inputs in ``mask``."""
+        if self.variadic:
+            out, *inputs = [self.keeps[0][0], *[self.keeps[0][1]] * len(mask)]
+        else:
+            running = [k for k, needed in zip(self.keeps, mask, strict=True) if needed]
+            out, *inputs = [any(column) for column in zip(*running, strict=True)]
+        keeps, drops = ([i for i, kept in enumerate(inputs) if kept is wanted] for wanted in (True, False))
+        self.plans[mask] = out, keeps, drops
         return self.plans[mask]
 
     def __get__(self, instance: Any, owner: type) -> Any:
@@ -116,38 +108,69 @@ class Op:
         return (*args, *found.values()), {name: value for name, value in attrs.items() if name not in found}
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
+        if self.small and len(args) == 2 and not attrs and (quick := self.quickly(*args)) is not None:
+            return quick
         inputs, attrs = self.bind(args, attrs)
         watch = state.profile
         began = watch and watch.clock()
-        with quiet():
-            try:
-                array = np.asarray(
-                    self.forward(state.backend, *[None if x is None else x.array for x in inputs], **attrs)
-                )
-            except (ValueError, TypeError, IndexError) as error:
-                raise explained(self, inputs, error) from None
-        node = None
-        if state.grad_enabled and self.rules is not None and dtypes.is_floating(array.dtype):
-            mask = tuple([x is not None and x.node is not None for x in inputs])
-            if True in mask:
-                keep_out, keep = self.plan(mask)
-                kept = [x if k or x is None else like(x.shape, x.dtype) for x, k in zip(inputs, keep, strict=True)]
-                node = Node(self, [None if x is None else x.node for x in inputs], kept, attrs or NO_ATTRS)
-        out = Tensor(array, node)
+        try:
+            array = state.quietly(
+                self.forward, state.backend, *[None if x is None else x.array for x in inputs], **attrs
+            )
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(self, inputs, error) from None
+        if type(array) is not np.ndarray:
+            array = np.asarray(array)  # NumPy's 0-d results are numbers
+        out = Tensor(array)
         if self.view and inputs[0] is not None and np.may_share_memory(array, inputs[0].array):
             out._version = inputs[0]._version
-        if node is not None and keep_out:
-            node.out = (array, out._version, out._version[0])
+        if state.grad_enabled and self.rules is not None:
+            parents = [None if x is None else x.node for x in inputs]
+            if parents.count(None) < len(parents) and dtypes.is_floating(array.dtype):
+                self.record(out, inputs, parents, attrs)
         if watch:
             watch.op(self.name, began, inputs, [out])
         if state.anomaly:
-            anomaly.look(self, inputs, [out], node)
+            anomaly.look(self, inputs, [out], out.node)
         return out
+
+    def quickly(self, x: Any, y: Any) -> Tensor | None:
+        """The same for two small float32 arrays, or one and a number, without the loops; None for anything else."""
+        kernel = state.backend.small.get(self.name)
+        if kernel is None or not isinstance(x, Tensor) or state.profile or state.anomaly:
+            return None
+        if not isinstance(y, Tensor):
+            if type(y) not in (float, int) or x.array.dtype is not dtypes.float32:
+                return None
+            y = _constant(y) if y else Tensor(np.array(y, dtypes.float32))  # 0.0 == -0.0, which are two numbers
+        array = kernel(x.array, y.array)  # it never warns of inf and NaN; None for arrays that it does not take
+        if array is None:
+            return None
+        out, p, q = Tensor(array), x.node, y.node
+        if (p is not None or q is not None) and state.grad_enabled:
+            self.record(out, (x, y), [p, q], NO_ATTRS)
+        return out
+
+    def record(self, out: Tensor, inputs: Sequence[Tensor | None], parents: list, attrs: dict[str, Any]) -> None:
+        """Give ``out`` a node that keeps what the rules of those inputs need that have one."""
+        mask = tuple([p is not None for p in parents])
+        keep_out, keeps, drops = self.plans.get(mask) or self.plan(mask)
+        kept: list[Any] = list(inputs)
+        versions: tuple[int, ...] = ()
+        for i in drops:
+            if (x := kept[i]) is not None:
+                kept[i] = like(x.array.shape, x.array.dtype)
+        if keeps:
+            versions = tuple([x._version[0] for i in keeps if (x := kept[i]) is not None])
+        out.node = node = Node(self, parents, kept, attrs or NO_ATTRS, versions)
+        if keep_out:
+            node.out = (out.array, out._version, out._version[0])
 
     def backward(self, node: Node, delta: Any, needs: Sequence[bool]) -> list[Tensor | None]:
         """dC/d(input) for each input that needs it."""
         assert self.rules is not None
-        node.check_versions()
+        if node.versions or node.out is not None:
+            node.check_versions()
         z = None if node.out is None else Tensor(node.out[0], node, node.out[1])
         grads: list[Tensor | None] = []
         for i, needed in enumerate(needs):
@@ -162,7 +185,7 @@ class Op:
                 g = self.rules[r](delta, z, *node.kept, **attrs)
             if self.broadcasts:
                 shape = node.kept[i].shape
-                if g.shape != shape:
+                if g.array.shape != shape:
                     g = g.sum_to(shape=shape)
             grads.append(g)
         return grads
@@ -171,15 +194,17 @@ class Op:
 def op(
     forward: Callable | None = None,
     *, broadcasts: bool = False, floats: bool = False, view: bool = False, promotes: int = 0,
-    names: Sequence[str] = ("input", "other"),
+    names: Sequence[str] = ("input", "other"), small: bool = False,
 ) -> Any:  # fmt: skip
     """Make ``forward(be, *arrays, *, attributes)`` a differentiable operation on Tensors.
 
     ``broadcasts``: inputs (from number ``promotes`` on) are promoted to a common type, and the engine sums broadcast
     gradients back. ``floats``: integers become the default floating type first. ``view``: the result may share its
-    input's memory. ``names``: of the inputs, for callers who write ``maximum(x, other=y)``.
+    input's memory. ``names``: of the inputs, for callers who write ``maximum(x, other=y)``. ``small``: the backend may
+    have a kernel of the op's name for two small arrays.
     """
-    make = functools.partial(Op, broadcasts=broadcasts, floats=floats, view=view, promotes=promotes, names=names)
+    make = functools.partial(Op, broadcasts=broadcasts, floats=floats, view=view, promotes=promotes, names=names,
+                             small=small)  # fmt: skip
     return make if forward is None else make(forward)
 
 
@@ -198,7 +223,7 @@ def _promote(self: Op, args: Sequence[Any]) -> Sequence[Tensor]:
     if alike and (not self.floats or dtypes.is_floating(first)):
         return args
     if len(args) == 2 and type(args[1]) in (int, float) and first is not None and dtypes.is_floating(first):
-        return args[0], Tensor(np.asarray(args[1], first))  # x * 2, the most frequent of the rest, without the search
+        return args[0], Tensor(np.array(args[1], first))  # x * 2, the most frequent of the rest, without the search
     scalars = []
     for x in chosen:
         if isinstance(x, Tensor):
@@ -222,6 +247,12 @@ def _promote(self: Op, args: Sequence[Any]) -> Sequence[Tensor]:
         for x in chosen
     ]
     return [*args[:from_], *converted]
+
+
+@functools.lru_cache(256)
+def _constant(value: float) -> Tensor:
+    """The number as a float32 Tensor, the same one each time: nobody writes to it."""
+    return Tensor(np.array(value, dtypes.float32))
 
 
 def _number(x: Any, dtype: np.dtype) -> np.ndarray:

@@ -13,7 +13,7 @@ from . import anomaly
 from .autograd import grad
 from .backend import state
 from .node import Node, like
-from .op import Op, explained, quiet
+from .op import Op, explained
 from .tensor import Tensor
 
 
@@ -35,26 +35,24 @@ class Fused(Op):
         inputs, attrs = self.bind(args, attrs)
         watch = state.profile
         began = watch and watch.clock()
-        with quiet():
-            try:
-                result, saved = getattr(state.backend, self.kernel)(
-                    *[None if x is None else x.array for x in inputs], **attrs
-                )
-            except (ValueError, TypeError, IndexError) as error:
-                raise explained(self, inputs, error) from None
+        try:
+            result, saved = state.quietly(
+                getattr(state.backend, self.kernel), *[None if x is None else x.array for x in inputs], **attrs
+            )
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(self, inputs, error) from None
         many = isinstance(result, tuple)
-        arrays = [np.asarray(a) for a in result] if many else [np.asarray(result)]
-        parents = [None if x is None else x.node for x in inputs]
-        if state.grad_enabled and any(p is not None for p in parents):
-            node = Node(self, parents, inputs, attrs)
-            outs = [
-                Tensor(a, None if i in self.nondiff else pick(node, i, len(arrays)) if many else node)
-                for i, a in enumerate(arrays)
-            ]
-            held = next((o for o in outs if _holds(saved, o.array)), None)
-            node.out = (saved, [0] if held is None else held._version, 0)
-        else:
-            node, outs = None, [Tensor(a) for a in arrays]
+        outs = [Tensor(np.asarray(a)) for a in (result if many else (result,))]
+        node = None
+        if state.grad_enabled:
+            parents = [None if x is None else x.node for x in inputs]
+            if parents.count(None) < len(parents):
+                node = Node(self, parents, inputs, attrs)
+                for i, out in enumerate(outs):
+                    if i not in self.nondiff:
+                        out.node = pick(node, i, len(outs)) if many else node
+                held = next((o for o in outs if _holds(saved, o.array)), None)
+                node.out = (saved, [0] if held is None else held._version, 0)
         if watch:
             watch.op(self.name, began, inputs, outs)
         if state.anomaly:
@@ -66,10 +64,9 @@ class Fused(Op):
         deltas = delta if isinstance(delta, list) else [delta]
         if state.grad_enabled:
             return self._differentiate_reference(node, deltas, needs)
-        with quiet():
-            arrays = getattr(state.backend, self.vjp)(
-                node.out[0], needs, *[None if d is None else d.array for d in deltas]
-            )
+        arrays = getattr(state.backend, self.vjp)(
+            node.out[0], needs, *[None if d is None else d.array for d in deltas]
+        )
         pairs = zip(arrays, needs, strict=True)  # asarray: NumPy's 0-d results are numbers, not arrays
         return [None if a is None or not needed else Tensor(np.asarray(a)) for a, needed in pairs]
 

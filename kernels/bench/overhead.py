@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -82,7 +83,8 @@ def add_options(commands: Any) -> None:
 
 def run(code: str) -> list[float]:
     """The numbers that a fresh process prints."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    keeps = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # as users have it
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=keeps)
     if done.returncode:
         raise RuntimeError(f"a measured process failed: {done.stderr.strip()[-2000:]}")
     return [float(word) for word in done.stdout.split()]
@@ -123,6 +125,9 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
     for what in wanted.only:
         samples: dict[str, list[float]] = {name: [] for name in names}
         runs = {name: measurement(what, name, wanted.threads) for name in names}
+        if what == "import":
+            for once in runs.values():
+                once()  # Python compiles a source file that is new here; an installed library's are compiled
         for i in range(wanted.rounds):
             for name in names[i % len(names) :] + names[: i % len(names)]:
                 samples[name].append(runs[name]())

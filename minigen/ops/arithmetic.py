@@ -16,7 +16,7 @@ from .exponential import log
 Array = np.ndarray
 
 
-@op(broadcasts=True)
+@op(broadcasts=True, small=True)
 def add(be: Any, x: Array, y: Array) -> Array:
     """z = x + y."""
     return be.add(x, y)
@@ -28,7 +28,7 @@ add.vjps(
 )
 
 
-@op(broadcasts=True)
+@op(broadcasts=True, small=True)
 def sub(be: Any, x: Array, y: Array) -> Array:
     """z = x - y."""
     return be.sub(x, y)
@@ -40,7 +40,7 @@ sub.vjps(
 )
 
 
-@op(broadcasts=True)
+@op(broadcasts=True, small=True)
 def mul(be: Any, x: Array, y: Array) -> Array:
     """z = x y."""
     return be.mul(x, y)
@@ -52,7 +52,7 @@ mul.vjps(
 )
 
 
-@op(broadcasts=True, floats=True)
+@op(broadcasts=True, floats=True, small=True)
 def div(be: Any, x: Array, y: Array) -> Array:
     """z = x / y, in floating numbers also for integers."""
     return be.div(x, y)
