@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
         "minigen": minigen.__version__,
         "commit": commit(),
     }
-    for package in ("numpy", "torch"):
+    for package in ("numpy", "torch", "jax"):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -52,25 +52,35 @@ def usable_backends(text: str) -> list[str]:
 
 
 def usable_peers(known: Sequence[str]) -> Callable[[str], list[str]]:
-    """A parser of peers' names: all but NumPy's need PyTorch."""
+    """A parser of peers' names, which must be installed."""
 
     def parse(text: str) -> list[str]:
         chosen = names("peer", known, none=True)(text)
-        if any(needs_torch(name) for name in chosen) and not has_torch():
-            raise argparse.ArgumentTypeError(
-                "peer torch is not installed; install it with pip install torch==2.13.0, or pass --peers none"
-            )
+        for name in chosen:
+            if not installed(name):
+                raise argparse.ArgumentTypeError(
+                    f"peer {name} is not installed; install it with pip install {INSTALL[package(name)]}, or pass "
+                    "--peers none"
+                )
         return chosen
 
     return parse
 
 
-def needs_torch(peer: str) -> bool:
-    return peer not in ("numpy", "openblas")
+INSTALL = {"torch": "torch==2.13.0", "jax": "jax", "numpy": "numpy"}
 
 
-def has_torch() -> bool:
-    return importlib.util.find_spec("torch") is not None
+def package(peer: str) -> str:
+    return {"openblas": "numpy", "numpy": "numpy", "jax": "jax"}.get(peer, "torch")
+
+
+def installed(peer: str) -> bool:
+    return importlib.util.find_spec(package(peer)) is not None
+
+
+def absent(peers: Sequence[str]) -> list[str]:
+    """The peers that could be measured if they were installed."""
+    return [peer for peer in peers if not installed(peer)]
 
 
 def fastest_backend() -> str:
@@ -79,7 +89,7 @@ def fastest_backend() -> str:
 
 def shared(parser: argparse.ArgumentParser, peers: Sequence[str], usual: Sequence[str], plot: bool = True) -> None:
     """--backends, --peers, --threads, --json and, where there is a picture, --plot."""
-    usual, fastest = [name for name in usual if has_torch() or not needs_torch(name)], fastest_backend()
+    usual, fastest = [name for name in usual if installed(name)], fastest_backend()
     parser.add_argument(
         "--backends", type=usable_backends, default=[fastest], help=f"of minigen (default {fastest})"
     )

@@ -7,11 +7,13 @@ from typing import Any
 
 from .report_kernels import aligned, kernel_lines, kernel_page, overhead_table, table
 
+PEERS = {"torch": "PyTorch", "jax": "JAX"}
+
 
 def machine_words(result: dict[str, Any]) -> list[str]:
     m, s = result["machine"], result["settings"]
     threads = "one thread" if s["threads"] == 1 else f"{s['threads']} threads"
-    peer = f", PyTorch {m['torch']}" if m["torch"] else ""
+    peer = "".join(f", {name} {m[key]}" for key, name in PEERS.items() if m.get(key))
     pinned = f", pinned to CPU {', '.join(map(str, m['pinned_to']))}" if m["pinned_to"] else ""
     load = "" if m["load_before"] is None else f"; load average before: {m['load_before']:.2f}"
     warm = f" after {s['warm_up']} for warming up" if "warm_up" in s else ""
@@ -22,6 +24,7 @@ def machine_words(result: dict[str, Any]) -> list[str]:
         f"NumPy {m['numpy']}{peer}, Python {m['python']}",
         f"float32; the sides take turns, {s['rounds']} rounds{warm}",
         *([peak_words(result["peak"])] if "peak" in result else []),
+        *(f"{peer}: NOT INSTALLED, so not measured" for peer in result.get("not_installed", [])),
     ]
 
 
@@ -48,6 +51,7 @@ def verified_words(work: dict[str, Any]) -> str:
 
 def ratio_words(names: str, r: dict[str, float]) -> str:
     pairs = f"median of pairs, quartiles {r['lower_quartile']:.2f} to {r['upper_quartile']:.2f}"
+    names += f" ({r['peer']})" if "peer" in r else ""
     return f"time of {names}: {r['of_medians']:.2f} (medians), {r['median_of_pairs']:.2f} ({pairs})"
 
 
@@ -67,8 +71,15 @@ def train_lines(result: dict[str, Any]) -> list[str]:
     for name, work in result["workloads"].items():
         rows = [row(*item) for item in work["sides"].items()]
         lines += ["", title(name, work), verified_words(work), *aligned(COLUMNS, rows)]
-        lines += [ratio_words(names, r) for names, r in work["ratios"].items()]
+        lines += [*(ratio_words(names, r) for names, r in work["ratios"].items()), *notes(work)]
     return lines
+
+
+def notes(work: dict[str, Any]) -> list[str]:
+    """Which layout a side chose, and why a peer is not in the table."""
+    return [f"{name} runs in {note}" for name, note in work["notes"].items()] + [
+        f"{name}: NOT MEASURED, {reason}" for name, reason in work["missing"].items()
+    ]
 
 
 def train_page(result: dict[str, Any]) -> list[str]:
@@ -77,7 +88,7 @@ def train_page(result: dict[str, Any]) -> list[str]:
         rows = [row(*item) for item in work["sides"].items()]
         lines += ["", f"### {title(name, work)}", "", *table(COLUMNS, rows), ""]
         lines += [f"- {ratio_words(names, r)}" for names, r in work["ratios"].items()]
-        lines += [f"- {verified_words(work)}"]
+        lines += [f"- {words}" for words in (*notes(work), verified_words(work))]
     return lines
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import statistics
 from typing import Any
 
 from . import machine, options, peak, sides, timing, verify
 from .workloads import WORKLOADS, Workload
 
-PEERS = ("torch", "torch-frozen")
+PEERS = ("torch", "torch-tuned", "torch-compile", "jax")
 
 
 def add_options(commands: Any) -> None:
     parser = commands.add_parser("train", help="whole training steps, beside PyTorch's where it is installed")
-    options.shared(parser, PEERS, ["torch"], plot=False)
+    options.shared(parser, PEERS, PEERS, plot=False)
     parser.add_argument(
         "--only", type=options.names("workload", list(WORKLOADS)), default=list(WORKLOADS),
         help=f"from {','.join(WORKLOADS)}",
@@ -35,6 +34,7 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
         "schema": 1,
         "command": "train",
         "machine": description,
+        "not_installed": options.absent(PEERS),
         "settings": {"threads": wanted.threads, "rounds": wanted.steps, "warm_up": timing.WARM_UP},
         "peak": {"gflop_per_s": roof.gflop_per_s, "gbyte_per_s": roof.gbyte_per_s},
         "workloads": found,
@@ -43,7 +43,10 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
 
 def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict[str, Any]:
     """One workload on all sides."""
-    competitors = sides.build(workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads)
+    missing: dict[str, str] = {}
+    competitors = sides.build(
+        workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads, missing
+    )
     reference = reference_for(competitors, workload, wanted)
     before = verify.agree(competitors, reference) if reference else None
     samples = timing.interleaved({side.name: side.step for side in competitors}, wanted.steps, workload.name)
@@ -58,12 +61,23 @@ def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict
         "gflop": gflop,
         "verified": before,
         "sides": found,
-        "ratios": {
-            f"{ours.name} / {peer.name}": timing.ratio(samples[ours.name]["ms"], samples[peer.name]["ms"])
-            for ours, peer in itertools.product(competitors, competitors)
-            if ours.lib is sides.minigen and peer.lib is not sides.minigen
-        },
+        "missing": missing,
+        "notes": {side.name: side.note for side in competitors if side.note},
+        "ratios": ratios(samples, [side.name for side in competitors if side.lib is sides.minigen]),
     }
+
+
+def ratios(samples: dict[str, dict[str, list]], ours: list[str]) -> dict[str, dict[str, Any]]:
+    """Time over time: ours over each peer's, and over the best peer's."""
+    ms = {name: each["ms"] for name, each in samples.items()}
+    peers = sorted((name for name in ms if name not in ours), key=lambda name: statistics.median(ms[name]))
+    found: dict[str, dict[str, Any]] = {}
+    for mine in ours:
+        for peer in peers:
+            found[f"{mine} / {peer}"] = dict(timing.ratio(ms[mine], ms[peer]))
+        if peers:
+            found[f"{mine} / the best peer"] = {**found[f"{mine} / {peers[0]}"], "peer": peers[0]}
+    return found
 
 
 def reference_for(competitors: list[sides.Side], workload: Workload, wanted: argparse.Namespace) -> sides.Side | None:

@@ -10,37 +10,18 @@ import numpy as np
 from .sides import Side
 
 STEPS = 3
-TOLERANCE = {
-    "gradient": 1e-4,  # |g - g'| / |g'| over all parameters that a phase updates
-    "loss": 5e-3,  # relative; Adam begins with lr times the gradient's sign: a rounding error near 0 counts in full
-}
+LOSS_TOLERANCE = 5e-3  # relative; Adam begins with lr times the gradient's sign: a rounding error near 0 counts in full
 
 
 class Disagreement(Exception):
     """Two sides do not compute the same: their times mean nothing."""
 
 
-def gradients(side: Side) -> list[np.ndarray]:
-    """Each phase's gradient at the initial weights: a learning rate of 0 keeps one phase from changing the next."""
-    side.reset(lr=0.0)
-    found = []
-    for phase in side.phases:
-        phase.run()
-        found.append(np.concatenate([np.ravel(p.grad.detach()) for p in phase.trained.parameters()]))
-    return found
-
-
-def losses(side: Side) -> list[float]:
-    """Every phase's loss in the first steps of training."""
-    side.reset()
-    return [phase.run() for _ in range(STEPS) for phase in side.phases]
-
-
 def trial(side: Side) -> tuple[list[np.ndarray], list[float]]:
     """What is compared. Leaves the side as new."""
     side.dropout(False)
     with side.context():
-        found = gradients(side), losses(side)
+        found = side.gradients(), side.losses(STEPS)
     side.dropout(True)
     side.reset()
     return found
@@ -49,7 +30,9 @@ def trial(side: Side) -> tuple[list[np.ndarray], list[float]]:
 def agree(sides: list[Side], reference: Side) -> dict[str, Any]:
     """The largest difference of each side from ``reference``; Disagreement where it exceeds its tolerance or is NaN."""
     expected = trial(reference)
-    found: dict[str, Any] = {"reference": reference.name, "steps": STEPS, "tolerance": TOLERANCE, "largest": {}}
+    # the gradient's is of |g - g'| / |g'| over all parameters that a phase updates
+    tolerance = {"gradient": reference.workload.gradient_tolerance, "loss": LOSS_TOLERANCE}
+    found: dict[str, Any] = {"reference": reference.name, "steps": STEPS, "tolerance": tolerance, "largest": {}}
     for side in sides:
         if side is reference:
             continue
@@ -59,10 +42,10 @@ def agree(sides: list[Side], reference: Side) -> dict[str, Any]:
             "loss": largest_of(abs(a - b) / max(abs(b), 1e-6) for a, b in zip(got[1], expected[1], strict=True)),
         }
         for what, value in largest.items():
-            if not value <= TOLERANCE[what]:
+            if not value <= tolerance[what]:
                 raise Disagreement(
                     f"{reference.workload.name}: {what} of {side.name} differs from {reference.name} by {value:.1e}, "
-                    f"relative, more than {TOLERANCE[what]:.0e} allows (losses {got[1]}, expected {expected[1]})"
+                    f"relative, more than {tolerance[what]:.0e} allows (losses {got[1]}, expected {expected[1]})"
                 )
         found["largest"][side.name] = largest
     return found

@@ -19,7 +19,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "benchmarks"
     [
         (["train", "--only", "N9"], "workload 'N9' is unknown; choose from N1, N2, VAE, LSTM, Transformer, U-Net, "),
         (["train", "--backends", "cuda"], "backend 'cuda' is unknown; choose from numpy, cpp"),
-        (["train", "--peers", "jax"], "peer 'jax' is unknown; choose from torch, torch-frozen (or none)"),
+        (["train", "--peers", "mlx"], "peer 'mlx' is unknown; choose from torch, torch-tuned, torch-compile, jax"),
         (["train", "--steps", "0"], "must be an integer of at least 1, got '0'"),
         (["train", "--threads", "-1"], "must be an integer of at least 1, got '-1'"),
         (["train", "--batch-size", "two"], "must be an integer of at least 1, got 'two'"),

@@ -91,3 +91,5 @@ class Workload:
     objective: Callable[..., Any]
     step: Callable[..., Any] = Single
     convolutional: bool = False
+    phases: tuple[int, ...] = (0,)  # which network each phase updates
+    gradient_tolerance: float = 1e-4  # how far sides may differ, relative, in the first gradient
