@@ -106,4 +106,3 @@ def kernel_ratios(found: dict[str, Any]) -> dict[str, Any]:
     return contest.ratios(found, "minigen", ["mkl", "openblas"]) | contest.ratios(
         found, "minigen, called", ["torch", "numpy"]
     )
-

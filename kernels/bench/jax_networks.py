@@ -89,6 +89,7 @@ def discriminator(w: Weights, x: Any) -> Any:
 
 def adversarial(weights: list[Weights], batch: dict[str, Any]) -> Iterator:
     """D on real and generated images, then G through the new D on the same images."""
+    D: Any
     G, D = weights
     x = batch["x"].transpose(0, 2, 3, 1)
     fakes, back = jax.vjp(lambda w: generator(w, batch["z"]), G)
@@ -180,6 +181,7 @@ def ddpm(w: Weights, x: Any, t: Any, noise: Any, signal: Any, level: Any) -> Any
 
 def waveform(w: Weights, samples: Any, targets: Any) -> Any:
     """Channels last: a convolution of kernel 2 is two products, of x and of the earlier x."""
+
     def one(name: str, x: Any) -> Any:
         return x @ w[f"{name}.weight"][:, :, 0].T + w[f"{name}.bias"]
 

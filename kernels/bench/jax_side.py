@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .sides import Missing, Side, Weights
+from .side import Missing, Side, Weights
 from .workloads import Workload
 from .workloads.workload import batches
 

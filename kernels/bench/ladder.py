@@ -72,10 +72,11 @@ def conv2d_cases(wanted: argparse.Namespace) -> Iterator[Case]:
         wide = [parts[name].astype(np.float64) for name in "xw"]
         numpy = backend.get("numpy")
         expected, scale = (conv.compute(numpy, "forward", layer, *pair) for pair in (wide, map(abs, wide)))
-        sides = [Contender(rung, on(rung, layer), sets, inside=True) for rung in rungs("conv2d", layer.flop)]
+        names = rungs("conv2d", layer.flop)
+        sides = [Contender(rung, on(rung, layer), sets, inside=True, faster=conv.FASTER) for rung in names]
         if "torch" in wanted.peers:
             tensors = conv.torch_sets(sets, False, wanted.threads)
-            sides.append(Contender("torch", conv.torch_call("forward", layer), tensors))
+            sides.append(Contender("torch", conv.torch_call("forward", layer), tensors, faster=conv.FASTER))
         nbytes = sum(a.nbytes for a in parts.values())
         yield Case(f"conv2d {layer.name}, {layer.N} images", layer.flop, nbytes, sides, expected, scale, "conv2d")
 

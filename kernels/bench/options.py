@@ -90,9 +90,7 @@ def fastest_backend() -> str:
 def shared(parser: argparse.ArgumentParser, peers: Sequence[str], usual: Sequence[str], plot: bool = True) -> None:
     """--backends, --peers, --threads, --json and, where there is a picture, --plot."""
     usual, fastest = [name for name in usual if installed(name)], fastest_backend()
-    parser.add_argument(
-        "--backends", type=usable_backends, default=[fastest], help=f"of minigen (default {fastest})"
-    )
+    parser.add_argument("--backends", type=usable_backends, default=[fastest], help=f"of minigen (default {fastest})")
     parser.add_argument(
         "--peers", type=usable_peers(peers), default=usual, help=f"from {','.join(peers)}; none for minigen alone"
     )

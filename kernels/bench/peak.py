@@ -58,12 +58,14 @@ class Peak:
     def share(self, gflop_per_s: float) -> float | None:
         return gflop_per_s / self.gflop_per_s if self.gflop_per_s else None
 
-    def allow(self, gflop_per_s: float, what: str) -> None:
-        """Impossible where a rate lies above the roof, which is measured once more before anybody is accused."""
-        if self.gflop_per_s and gflop_per_s > self.gflop_per_s:
+    def allow(self, gflop_per_s: float, what: str, faster: float = 1.0) -> None:
+        """Impossible where a rate lies above ``faster`` times the roof, which is measured once more before anybody is
+        accused."""
+        if self.gflop_per_s and gflop_per_s > faster * self.gflop_per_s:
             self.again()
-        if self.gflop_per_s and gflop_per_s > self.gflop_per_s:
+        if self.gflop_per_s and gflop_per_s > faster * self.gflop_per_s:
+            more = "" if faster == 1 else f", of which {faster:g} times are allowed to algorithms that multiply less"
             raise Impossible(
-                f"{what} would run at {gflop_per_s:.1f} GFLOP/s, and this machine's peak is {self.gflop_per_s:.1f}: "
-                "the clock or the count of operations is wrong"
+                f"{what} would run at {gflop_per_s:.1f} GFLOP/s, and this machine's peak is {self.gflop_per_s:.1f}"
+                f"{more}: the clock or the count of operations is wrong"
             )

@@ -35,8 +35,6 @@ def everything(wanted: argparse.Namespace) -> int:
             continue
         label = f"{name}-{threads}"
         words = [name, "--threads", str(threads), "--json", str(wanted.folder / f"{label}.json")]
-        if name == "train":
-            words += ["--peers", "torch,torch-frozen"]
         if name in PLOTTED:
             words += ["--plot", str(wanted.folder / f"{label}.png")]
         print(f"== {' '.join(words)}", flush=True)

@@ -30,12 +30,22 @@ def kernel_tables(result: dict[str, Any]) -> list[Table]:
     found: list[Table] = []
     for cases in groups.values():
         sides = list(dict.fromkeys(side for case in cases.values() for side in case["sides"]))
+        counted = any(case["flop"] for case in cases.values())
         rows = []
         for name, case in cases.items():
             cells = [kernel_cell(case, case["sides"].get(side)) for side in sides]
-            rows.append([name, f"{case['flop'] / max(case['bytes'], 1):.1f}", *cells])
-        found.append((["problem", "FLOP/byte", *sides], rows))
+            more = [f"{case['flop'] / max(case['bytes'], 1):.1f}", *cells] if counted else [*cells, *gain(case, sides)]
+            rows.append([name, *more])
+        columns = ["FLOP/byte", *sides] if counted else [*sides, *(["times as fast"] if "torch" in sides else [])]
+        found.append((["problem", *columns], rows))
     return found
+
+
+def gain(case: dict[str, Any], sides: list[str]) -> list[str]:
+    """PyTorch's time over that of the first side."""
+    if "torch" not in sides:
+        return []
+    return [f"{case['sides']['torch']['median'] / case['sides'][sides[0]]['median']:.2f} x"]
 
 
 def kernel_cell(case: dict[str, Any], side: dict[str, Any] | None) -> str:
@@ -43,7 +53,23 @@ def kernel_cell(case: dict[str, Any], side: dict[str, Any] | None) -> str:
         return ""
     if not case["flop"]:
         return f"{side['median']:.4g} us"
-    return f"{side['gflop_per_s']:.1f}" + ("" if side["share"] is None else f" ({side['share']:.0%})")
+    mark = "*" if side.get("faster", 1) > 1 and (side["share"] or 0) > 1 else ""
+    return f"{side['gflop_per_s']:.1f}" + ("" if side["share"] is None else f" ({side['share']:.0%}{mark})")
+
+
+def kernel_notes(result: dict[str, Any]) -> list[str]:
+    """What the table's signs mean, and what isn't in it."""
+    sides = [side for case in result["cases"].values() for side in case["sides"].values()]
+    factor = max((side.get("faster", 1) for side in sides), default=1)
+    found = []
+    if factor > 1:
+        found.append(
+            "rates of convolutions are by their definition; a fast algorithm multiplies less, so up to "
+            f"{factor:g} times the peak are allowed, and * marks what lies above it"
+        )
+    if result.get("without_a_case"):
+        found.append(f"twins that are not measured here: {', '.join(result['without_a_case'])}")
+    return found
 
 
 def kernel_ratio_words(name: str, r: dict[str, Any]) -> str:
@@ -65,7 +91,8 @@ def kernel_lines(result: dict[str, Any]) -> list[str]:
     lines = ["", "GFLOP/s (share of the peak), or us where no operations are counted"]
     for found in kernel_tables(result):
         lines += [*aligned(*found), ""]
-    return [*lines, kernel_spread(result), *(kernel_ratio_words(*item) for item in result["ratios"].items())]
+    lines += [kernel_spread(result), *kernel_notes(result)]
+    return lines + [kernel_ratio_words(*item) for item in result["ratios"].items()]
 
 
 def kernel_page(result: dict[str, Any]) -> list[str]:
@@ -74,6 +101,7 @@ def kernel_page(result: dict[str, Any]) -> list[str]:
     for found in kernel_tables(result):
         lines += [*table(*found), ""]
     lines += [f"- {kernel_ratio_words(*item)}" for item in result["ratios"].items()] + [f"- {kernel_spread(result)}"]
+    lines += [f"- {words}" for words in kernel_notes(result)]
     if "file" in result and any(case["flop"] for case in result["cases"].values()):
         lines += ["", f"![rates against the peak]({result['file']}.png)"]
     return lines

@@ -44,9 +44,7 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
 def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict[str, Any]:
     """One workload on all sides."""
     missing: dict[str, str] = {}
-    competitors = sides.build(
-        workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads, missing
-    )
+    competitors = sides.build(workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads, missing)
     reference = reference_for(competitors, workload, wanted)
     before = verify.agree(competitors, reference) if reference else None
     samples = timing.interleaved({side.name: side.step for side in competitors}, wanted.steps, workload.name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .sides import Side
+from .side import Side
 
 STEPS = 3
 LOSS_TOLERANCE = 5e-3  # relative; Adam begins with lr times the gradient's sign: a rounding error near 0 counts in full

@@ -46,7 +46,7 @@ def test_a_backend_that_cannot_run_is_refused_with_its_reason(monkeypatch, capsy
 def test_without_pytorch_minigen_runs_alone(monkeypatch, capsys):
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else found(name, *rest)
+        importlib.util, "find_spec", lambda name, *rest: None if name in ("torch", "jax") else found(name, *rest)
     )
     assert command.parse(["train"]).peers == []
     with pytest.raises(SystemExit):

@@ -75,6 +75,24 @@ def test_a_rate_above_the_peak_is_refused(small):
         roof.allow(1e6 + 1, "a lie")
 
 
+def test_an_algorithm_that_multiplies_less_may_seem_faster_than_the_peak(small):
+    roof = peak.Peak()
+    roof.allow(3.9e6, "a fast convolution", 4.0)
+    with pytest.raises(peak.Impossible, match=r"of which 4 times are allowed"):
+        roof.allow(4.1e6, "a lie", 4.0)
+
+
+def test_what_is_refused_is_what_was_really_multiplied(monkeypatch):
+    monkeypatch.setattr(peak.Peak, "again", lambda self: self.__dict__.update(gflop_per_s=1e-3, gbyte_per_s=1.0))
+    fast = case(lambda x: x * 2)
+    fast.flop = 1e12  # by the definition: far above the peak of a million operations a second
+    with pytest.raises(peak.Impossible):
+        contest.hold(iter([fast]), peak.Peak(), 1)
+    fast.contenders[0].flop_done = 1e-6
+    (found,) = contest.hold(iter([fast]), peak.Peak(), 1).values()
+    assert found["sides"]["side"]["share"] > 1 and found["sides"]["side"]["flop_done"] == 1e-6
+
+
 @needs_cpp
 def test_the_command_reports_no_time_above_the_peak(small, bench, monkeypatch, capsys):
     monkeypatch.setattr(peak.Peak, "again", lambda self: self.__dict__.update(gflop_per_s=1e-9, gbyte_per_s=1.0))

@@ -109,7 +109,7 @@ def test_what_disagrees_is_not_timed(bench, monkeypatch, capsys):
 
 def test_a_side_that_gives_nan_disagrees(monkeypatch):
     reference, broken = sides.build(WORKLOADS["MLP"], 2, ["numpy", "numpy"], [], 1)
-    broken.weights = [[np.full_like(w, np.nan) for w in ws] for ws in broken.weights]
+    broken.weights = [{k: np.full_like(w, np.nan) for k, w in ws.items()} for ws in broken.weights]
     with pytest.raises(verify.Disagreement, match="MLP: gradient of minigen numpy differs from minigen numpy by nan"):
         verify.agree([reference, broken], reference)
 
@@ -119,7 +119,7 @@ def test_a_trial_leaves_the_first_weights_and_dropout_on():
     one, two = verify.trial(side), verify.trial(side)
     assert one[1] == two[1]
     for network, values in zip(side.networks, side.weights, strict=True):
-        assert all(np.array_equal(t.array, w) for t, w in zip(network.state_dict().values(), values, strict=True))
+        assert all(np.array_equal(t.array, values[key]) for key, t in network.state_dict().items())
         assert all(module.training for module in network.modules())
 
 
