@@ -11,11 +11,11 @@ from typing import Any
 
 import minigen
 
-from . import conv, fused, gemm, ladder, overhead, peak, profile, publish, report, train, verify
+from . import conv, fused, gemm, ladder, overhead, peak, profile, publish, report, threads, train, verify
 from .workloads import WORKLOADS
 
 COMMANDS: dict[str, Any] = {"train": train, "gemm": gemm, "conv": conv, "fused": fused,
-                             "ladder": ladder, "overhead": overhead}  # fmt: skip
+                             "ladder": ladder, "overhead": overhead, "threads": threads}  # fmt: skip
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -62,4 +62,4 @@ def run(options: argparse.Namespace) -> int:
         from . import plot
 
         plot.save(result, options.plot)
-    return 0
+    return int(bool(result.get("failed")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,8 +53,18 @@ def matmul_cases(wanted: argparse.Namespace) -> Iterator[Case]:
             sides.append(Contender("mkl", gemm.called_by_address(*found), sets, inside=True))
         if "numpy" in wanted.peers:
             sides.append(Contender("numpy", lambda x, y, out: np.matmul(x, y, out=out), sets))
+        if "torch" in wanted.peers:
+            import torch
+
+            torch.set_num_threads(wanted.threads)
+            tensors = [tuple(map(torch.from_numpy, arrays)) for arrays in sets]
+            sides.append(Contender("torch", functools.partial(product, torch), tensors))
         nbytes = 4 * (M * K + K * N + M * N)
         yield Case(f"matmul {M} x {K} x {N}", flop, nbytes, sides, x @ y, abs(x) @ abs(y), "matmul")
+
+
+def product(torch: Any, x: Any, y: Any, out: Any) -> Any:
+    return torch.mm(x, y, out=out)
 
 
 def conv2d_cases(wanted: argparse.Namespace) -> Iterator[Case]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 OURS, OTHERS = "#1b6ca8", "#b0b0b0"
+PEERS = ("#e08214", "#7f7f7f", "#35978f", "#8073ac")  # of the roofline
 
 
 def save(result: dict[str, Any], path: Path) -> None:
@@ -38,7 +40,7 @@ def ladder(result: dict[str, Any], plt: Any) -> Any:
             axis.text(value + 0.01 * (peak or max(values)), place, f"{value:.3g}", va="center", fontsize=8)
         if peak:
             axis.axvline(peak, color="#c0392b", linewidth=1)
-            axis.set_xlim(0, 1.12 * peak)
+            axis.set_xlim(0, 1.15 * max(peak, *values))
         axis.set_title(name, fontsize=9)
         axis.set_xlabel("GFLOP/s" + (f" (line: measured peak, {peak:.0f})" if peak else ""), fontsize=8)
     figure.suptitle(words(result), fontsize=10)
@@ -58,12 +60,13 @@ def roofline(result: dict[str, Any], plt: Any) -> Any:
         label = f"roof: {peak:.0f} GFLOP/s, {bandwidth:.0f} GB/s"
         axis.plot(ends, [min(peak, end * bandwidth) for end in ends], color="#c0392b", label=label)
     sides = list(dict.fromkeys(side for case in timed.values() for side in case["sides"]))
+    colours = itertools.cycle(PEERS)
     for side, marker in zip(sides, "osD^vP*X<>", strict=False):
         points = [
             (case["flop"] / case["bytes"], case["sides"][side]["gflop_per_s"])
             for case in timed.values() if side in case["sides"]
         ]  # fmt: skip
-        style = {"color": OURS, "zorder": 3, "s": 34} if side == "minigen" else {"alpha": 0.6, "s": 20}
+        style = {"color": OURS, "zorder": 3, "s": 34} if side == "minigen" else {"color": next(colours), "s": 20}
         axis.scatter(*zip(*points, strict=True), marker=marker, label=side, **style)
     axis.set(xscale="log", yscale="log", xlabel="FLOP per byte that must be moved", ylabel="GFLOP/s")
     axis.grid(alpha=0.3, which="both")

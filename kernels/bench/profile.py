@@ -11,6 +11,24 @@ from .record import Recorder
 from .workloads import Workload
 
 
+def rows(side: sides.Side, steps: int) -> list[tuple[str, ...]]:
+    """What a mean step asks of the backend: (method(shapes), ms, share of all that it asks, calls, GFLOP/s)."""
+    assert isinstance(side, sides.Minigen)
+    with Recorder(backend.get(side.backend)) as recorder:
+        for _ in range(steps):
+            for phase in side.phases:
+                phase.run()
+    entries = sorted(recorder.entries.items(), key=lambda row: -row[1].seconds)
+    total = sum(entry.seconds for _, entry in entries)
+    return [
+        (
+            f"{name}({shapes})", f"{1e3 * e.seconds / steps:.3f}", f"{e.seconds / total:.1%}", f"{e.calls / steps:.4g}",
+            f"{e.flop / e.seconds / 1e9:.1f}" if e.flop else "",
+        )
+        for (name, shapes), e in entries
+    ]  # fmt: skip
+
+
 def step(workload: Workload, be: str, batch_size: int | None, steps: int) -> str:
     """A table of the mean step, the most expensive method first."""
     side = sides.build(workload, batch_size, [be], [], 1)[0]

@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import report, walk
+from . import options, report, walk
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "benchmarks"
 PLOTTED = ("gemm", "conv", "ladder")
+# The most important first; two threads without what takes minutes to compile.
 RUNS = [
-    ("train", 1), ("train", 2), ("gemm", 1), ("conv", 1), ("fused", 1), ("ladder", 1), ("ladder", 2), ("overhead", 1),
+    ("train", 1), ("gemm", 1), ("conv", 1), ("fused", 1), ("ladder", 1), ("overhead", 1), ("threads", 2), ("train", 2),
+    ("ladder", 2),
 ]  # fmt: skip
+MORE = {("train", 1): ["--steps", "9"], ("train", 2): ["--steps", "7"]}
 
 
 def add_options(commands: Any) -> None:
@@ -35,6 +38,9 @@ def everything(wanted: argparse.Namespace) -> int:
             continue
         label = f"{name}-{threads}"
         words = [name, "--threads", str(threads), "--json", str(wanted.folder / f"{label}.json")]
+        words += MORE.get((name, threads), [])
+        if (name, threads) == ("train", 2):
+            words += ["--peers", ",".join(filter(options.installed, ("torch", "torch-tuned"))) or "none"]
         if name in PLOTTED:
             words += ["--plot", str(wanted.folder / f"{label}.png")]
         print(f"== {' '.join(words)}", flush=True)

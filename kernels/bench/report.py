@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import figures, threads
 from .report_kernels import aligned, kernel_lines, kernel_page, overhead_table, table
 
 PEERS = {"torch": "PyTorch", "jax": "JAX"}
@@ -72,7 +73,12 @@ def train_lines(result: dict[str, Any]) -> list[str]:
         rows = [row(*item) for item in work["sides"].items()]
         lines += ["", title(name, work), verified_words(work), *aligned(COLUMNS, rows)]
         lines += [*(ratio_words(names, r) for names, r in work["ratios"].items()), *notes(work)]
-    return lines
+    return lines + failures(result)
+
+
+def failures(result: dict[str, Any]) -> list[str]:
+    """Steps whose sides disagreed: no time of theirs is reported."""
+    return [f"{name}: no time is reported: {reason}" for name, reason in result.get("failed", {}).items()]
 
 
 def notes(work: dict[str, Any]) -> list[str]:
@@ -89,7 +95,12 @@ def train_page(result: dict[str, Any]) -> list[str]:
         lines += ["", f"### {title(name, work)}", "", *table(COLUMNS, rows), ""]
         lines += [f"- {ratio_words(names, r)}" for names, r in work["ratios"].items()]
         lines += [f"- {words}" for words in (*notes(work), verified_words(work))]
-    return lines
+        if work.get("profile"):
+            lines += ["", "Where minigen's step spends its time:", "", *table(PROFILE, work["profile"])]
+    return [*lines, *(f"- {words}" for words in failures(result))]
+
+
+PROFILE = ("method(shapes)", "ms", "share", "calls", "GFLOP/s")
 
 
 PARTS: dict[str, tuple[str, Callable[[dict[str, Any]], list[str]], Callable[[dict[str, Any]], list[str]]]] = {
@@ -98,6 +109,8 @@ PARTS: dict[str, tuple[str, Callable[[dict[str, Any]], list[str]], Callable[[dic
     "conv": ("Convolution and its gradients", kernel_lines, kernel_page),
     "fused": ("Fused operations", kernel_lines, kernel_page),
     "ladder": ("The ladders", kernel_lines, kernel_page),
+    "threads": ("Two threads beside a busy process", lambda r: ["", *aligned(*threads.columns(r)), threads.verdict(r)],
+                lambda r: ["", *table(*threads.columns(r)), "", f"- {threads.verdict(r)}"]),
     "overhead": ("Overhead", lambda r: ["", *aligned(*overhead_table(r))], lambda r: ["", *table(*overhead_table(r))]),
 }  # fmt: skip
 
@@ -126,6 +139,8 @@ ORDER = list(PARTS)
 def markdown(results: list[dict[str, Any]]) -> str:
     """For the page."""
     lines = [INTRODUCTION]
+    if len(results) > 1:
+        lines += ["## Figures aimed at\n", *table(figures.COLUMNS, list(figures.figures(results))), ""]
     for result in sorted(results, key=lambda r: (ORDER.index(r["command"]), r["settings"]["threads"])):
         threads = result["settings"]["threads"]
         lines.append(f"## {PARTS[result['command']][0]}, {threads} thread{'s' if threads > 1 else ''}\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import sys
 from typing import Any
 
-from . import machine, options, peak, sides, timing, verify
+from . import machine, options, peak, profile, sides, timing, verify
 from .workloads import WORKLOADS, Workload
 
 PEERS = ("torch", "torch-tuned", "torch-compile", "jax")
@@ -29,16 +31,25 @@ def add_options(commands: Any) -> None:
 def measure(wanted: argparse.Namespace) -> dict[str, Any]:
     """The result of `train` as it is saved."""
     description, roof = machine.describe(), peak.Peak()
-    found = {name: one(WORKLOADS[name], wanted, roof) for name in wanted.only}
-    return {
+    result: dict[str, Any] = {
         "schema": 1,
         "command": "train",
         "machine": description,
         "not_installed": options.absent(PEERS),
         "settings": {"threads": wanted.threads, "rounds": wanted.steps, "warm_up": timing.WARM_UP},
         "peak": {"gflop_per_s": roof.gflop_per_s, "gbyte_per_s": roof.gbyte_per_s},
-        "workloads": found,
+        "workloads": {},
+        "failed": {},
     }
+    for name in wanted.only:
+        try:
+            result["workloads"][name] = one(WORKLOADS[name], wanted, roof)
+        except verify.Disagreement as error:
+            result["failed"][name] = str(error)
+            print(f"No time is reported: {error}", file=sys.stderr)
+        if wanted.json:  # what is measured is kept, whatever happens to the next
+            wanted.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
 
 
 def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict[str, Any]:
@@ -60,6 +71,7 @@ def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict
         "verified": before,
         "sides": found,
         "missing": missing,
+        "profile": profile.rows(competitors[0], 2)[:8] if competitors[0].lib is sides.minigen else [],
         "notes": {side.name: side.note for side in competitors if side.note},
         "ratios": ratios(samples, [side.name for side in competitors if side.lib is sides.minigen]),
     }

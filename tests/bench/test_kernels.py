@@ -5,9 +5,10 @@ import types
 
 import numpy as np
 import pytest
-from minigen.kernels.bench import blas, contest, conv, overhead, peak, publish, report, timing, walk
+from minigen.kernels.bench import blas, contest, conv, figures, overhead, peak, publish, report, threads, timing, walk
 from minigen.kernels.bench.verify import Disagreement
 
+import minigen
 from minigen import backend
 
 HAS_CPP = not backend.available()["cpp"]
@@ -19,6 +20,7 @@ SMALL = {
     "ladder": ["--sizes", "17", "--batch-size", "1", "--peers", "numpy"],
     "fused": ["--only", "softmax,cross_entropy", "--peers", "none", "--backends", "numpy,cpp"],
     "overhead": ["--only", "scalar,import", "--peers", "none"],
+    "threads": ["--only", "gemm,softmax"],
 }
 
 
@@ -36,7 +38,7 @@ def small(monkeypatch):
 @pytest.mark.parametrize("command", SMALL)
 def test_a_command_measures_saves_and_speaks(command, small, bench, tmp_path):
     path, picture = tmp_path / f"{command}-1.json", tmp_path / f"{command}-1.png"
-    plot = [] if command in ("overhead", "fused") else ["--plot", str(picture)]
+    plot = [] if command in ("overhead", "fused", "threads") else ["--plot", str(picture)]
     code, out = bench(command, "--rounds", "2", "--json", str(path), *plot, *SMALL[command])
     saved = json.loads(path.read_text("utf-8"))
     assert code == 0 and saved["command"] == command and out == report.text(saved) + "\n"
@@ -199,3 +201,38 @@ def test_all_runs_every_command_in_its_own_process(tmp_path, monkeypatch):
 
 def test_a_spread_of_one_sample_is_that_sample():
     assert timing.spread([3.0])["median"] == 3.0
+
+
+def test_the_verdict_on_two_threads_names_the_kernels_above_the_limit():
+    pair = {"one": {"median": 1.0}, "two": {"median": 1.2}, "ratio": timing.spread([1.2])}
+    result = {"settings": {"limit": 1.05}, "pairs": {"good": {**pair, "ratio": timing.spread([1.05])}, "bad": pair}}
+    assert threads.verdict(result).endswith("at most 1.05 for 1 of 2 kernels, not for bad")
+    assert threads.columns(result)[1][1] == ["bad", "1 us", "1.2 us", "1.200", "1.20 to 1.20"]
+
+
+@needs_cpp
+def test_threads_that_disagree_are_refused():
+    before, calls = minigen.get_num_threads(), iter(range(2))
+    with pytest.raises(Disagreement, match="gemm: one thread and two compute different results"):
+        threads.same("gemm", lambda: next(calls))
+    minigen.set_num_threads(before)
+
+
+def test_figures_say_what_was_reached_missed_and_not_measured():
+    def work(torch: float, best: float, peer: str) -> dict:
+        names = {"minigen cpp / torch": torch, "minigen cpp / the best peer": best}
+        return {"ratios": {name: {"of_medians": ratio, "peer": peer} for name, ratio in names.items()}}
+
+    works = {"N1": work(0.5, 0.5, "jax"), "LSTM": work(1.0, 0.9, "torch")}
+    train = {"command": "train", "settings": {"threads": 1}, "workloads": works}
+    mkl = {"geometric_mean": 0.95, "worst": 0.5, "worst_case": "64 x 64 x 64"}
+    gemm = {"command": "gemm", "settings": {"threads": 1}, "ratios": {"minigen against mkl": mkl}}
+    rows = {row[0]: row[1:] for row in figures.figures([train, gemm])}
+    assert rows["N1 step, one thread, times as fast as PyTorch eager"] == ("1.5 x", "", "2 x", "reached")
+    assert rows["N1 step, one thread, times as fast as the best peer (jax)"] == ("", "2 x", "2 x", "aim reached")
+    assert rows["LSTM step, one thread, times as fast as PyTorch eager"][-1] == "NOT reached"
+    assert rows["LSTM step, one thread, times as fast as the best peer (torch)"][-1] == "aim NOT reached"
+    assert rows["VAE step, one thread"][-1] == "not measured: train"
+    assert rows["GEMM against MKL: geometric mean"] == ("0.9 x", "1 x", "0.95 x", "reached")
+    assert rows["GEMM against MKL: worst (64 x 64 x 64)"][-1] == "NOT reached"
+    assert rows["import minigen, less an empty Python"][-1] == "not measured: overhead"
