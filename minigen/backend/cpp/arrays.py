@@ -13,7 +13,7 @@ F32 = np.dtype(np.float32)
 
 def fast(*arrays: Array | None) -> bool:
     """Are all of these float32 (in native byte order)?"""
-    return all([a is None or a.dtype == F32 for a in arrays])
+    return all([a is None or a.dtype is F32 or a.dtype == F32 for a in arrays])
 
 
 def ready(a: Array) -> Array:
@@ -28,7 +28,8 @@ def ready_or_none(a: Array | None) -> Array | None:
 
 def strided(a: Array) -> Array:
     """``a``, or a copy where its strides are no multiples of 4 bytes (a field of a record, say)."""
-    return a if a.flags.aligned and all([s % 4 == 0 for s in a.strides]) else a.copy()
+    flags = a.flags
+    return a if flags.aligned and (flags.forc or all([s % 4 == 0 for s in a.strides])) else a.copy()
 
 
 def channels(a: Array) -> Array:

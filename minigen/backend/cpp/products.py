@@ -10,7 +10,7 @@ import numpy as np
 
 from ..conv import output_size
 from ..numpy import NumpyBackend
-from .arrays import F32, Array, Pair, fast, ready, strided
+from .arrays import F32, Array, Pair, fast, ready, ready_or_none, strided
 from .native import kernels as _cpu
 
 
@@ -30,16 +30,14 @@ class Products(NumpyBackend):
         self._product(np.broadcast_to(x, batch + x.shape[-2:]), np.broadcast_to(y, batch + y.shape[-2:]), out)
         return out
 
-    def _product(self, x: Array, y: Array, out: Array) -> None:
-        _cpu.matmul(strided(x), strided(y), out, self.chosen.get("matmul", ""))
+    def _product(self, x: Array, y: Array, out: Array, bias: Array | None = None) -> None:
+        _cpu.matmul(strided(x), strided(y), out, self.chosen.get("matmul", ""), bias)
 
     def linear(self, x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
         if not fast(x, w, b):
             return super().linear(x, w, b)
         out = np.empty((*x.shape[:-1], len(w)), F32)
-        self._product(_rows(x), w.T, flat := _rows(out))
-        if b is not None:
-            flat += b
+        self._product(_rows(x), w.T, _rows(out), ready_or_none(b))
         return out, (x, w)
 
     def linear_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
