@@ -43,8 +43,7 @@ class CppBackend(Products, Pointwise, Norm, Probability, HeadAttention, Sequence
 
     def use_pool(self, limit: int) -> None:
         """Let NumPy's arrays of this context live in blocks that are used again; ``limit`` bytes of free ones wait."""
-        _cpu.limit_pool(limit)
-        _cpu.use_pool()
+        native.use_pool(limit)
 
     # optimisers, in place -------------------------------------------------------------------------
     def adam(

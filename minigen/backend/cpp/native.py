@@ -19,6 +19,12 @@ kernels = SimpleNamespace(**{name: value for name, value in vars(_cpu).items() i
 LADDERS: dict[str, tuple[str, ...]] = {op: tuple(rungs) for op, rungs in _cpu.kernels().items()}
 
 
+def use_pool(limit: int) -> None:
+    """NumPy's arrays of this context come from the pool. No kernel: nobody watches it."""
+    _cpu.limit_pool(limit)
+    _cpu.use_pool()
+
+
 def watch(recorder: Recorder | None) -> None:
     """Tell ``recorder`` of every call: the function and the rung that ran, begin and end in ns. None ends it."""
     for name, function in vars(_cpu).items():
