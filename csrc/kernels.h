@@ -109,6 +109,21 @@ struct AttentionBackward {
     Heads dq, dk, dv;
 };
 
+// WaveNet's unit: x (N, T, C), w (2G, C, K) with dilation D, skip and total (N, T, S); see gated/gated.h. `skip` and the biases may
+// be null, and w_out together with b_out and out. Written: out (N, T, C), total, and gates (N, T, 2G): tanh, then sigmoid.
+struct Gated {
+    index N, T, C, G, S, K, D;
+};
+struct GatedForward {
+    const float *x, *skip, *w, *b, *w_out, *b_out, *w_skip, *b_skip;
+    float *out, *total, *gates;
+};
+// dout or dtotal may be null, which means zeros; results that are null are not computed.
+struct GatedBackward {
+    const float *x, *gates, *w, *w_out, *w_skip, *dout, *dtotal;
+    float *dx, *dw, *db, *dw_out, *db_out, *dw_skip, *db_skip;
+};
+
 constexpr int MATMUL_RUNGS = 7, CONV_RUNGS = 3;
 constexpr const char* MATMUL_NAMES[] = {"v1_naive", "v2_loop_order", "v3_blocked",
                                         "v4_packed", "v5_vector", "v6_edges", "v7_threads"};
@@ -135,6 +150,8 @@ struct Kernels {
     index (*multiply_add)(index steps);
     float (*read_all)(const float* x, index n);
     void (*triad)(const float* x, const float* y, float scale, float* out, index n);
+    void (*gated_residual)(const GatedForward& pass, const Gated& size);
+    void (*gated_residual_vjp)(const GatedBackward& pass, const Gated& size);
     Unary *gelu, *gelu_tanh, *silu, *softplus;
     Binary *gelu_vjp, *gelu_tanh_vjp, *silu_vjp, *softplus_vjp;
     Rows *softmax, *log_softmax;

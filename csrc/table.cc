@@ -3,6 +3,7 @@
 #include "bench/loops.h"
 #include "conv/rungs.h"
 #include "elementwise/elementwise.h"
+#include "gated/gated.h"
 #include "matmul/rungs.h"
 #include "norm/batch_norm.h"
 #include "optim/adam.h"
@@ -42,6 +43,8 @@ const Kernels kernels = {
     multiply_add,
     read_all,
     triad,
+    gated_residual,
+    gated_residual_vjp,
     gelu,
     gelu_tanh,
     silu,

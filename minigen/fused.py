@@ -23,9 +23,11 @@ gelu = fused(reference.gelu, forward="gelu", vjp="gelu_vjp")
 silu = fused(reference.silu, forward="silu", vjp="silu_vjp")
 softplus = fused(reference.softplus, forward="softplus", vjp="softplus_vjp")
 layer_norm = fused(reference.layer_norm, forward="layer_norm", vjp="layer_norm_vjp")
+gated_residual = fused(reference.gated_residual, forward="gated_residual", vjp="gated_residual_vjp")
 
 ALL = (
     linear, relu, leaky_relu, tanh, sigmoid, bce_with_logits, cross_entropy, batch_norm,
     lstm_cell, gru_cell, rnn, lstm, gru,
     softmax, log_softmax, attention, gelu, silu, softplus, layer_norm,
+    gated_residual,
 )  # fmt: skip

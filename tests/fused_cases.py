@@ -130,6 +130,22 @@ def trailing(draw):
     return [x, weight, bias], {"dims": dims, "eps": draw(st.sampled_from([0.01, 0.1]))}, LAYOUTS[:-1]
 
 
+@st.composite
+def gated(draw):
+    """x (N, T, C), perhaps skip (N, T, S), then weights and biases, of which some are None: also with fewer times than
+    the kernel looks back."""
+    n, t, c = (draw(st.sampled_from(sizes)) for sizes in ([0, 1, 2], [1, 2, 5, 9], [1, 3, 17]))
+    g, s, k = (draw(st.sampled_from(sizes)) for sizes in ([1, 2, 17], [1, 5], [1, 2, 3]))
+    rng = np.random.default_rng(draw(SEEDS))
+    shapes = [(n, t, c), (n, t, s), (2 * g, c, k), (2 * g,), (c, g, 1), (c,), (s, g, 1), (s,)]
+    arrays = [rng.uniform(-0.8, 0.8, shape) for shape in shapes]
+    for i in (1, 3, 5, 7):
+        arrays[i] = arrays[i] if draw(st.booleans()) else None
+    if draw(st.booleans()):
+        arrays[4] = arrays[5] = None  # no out
+    return arrays, {"dilation": draw(st.sampled_from([1, 2, 4]))}, LAYOUTS
+
+
 CASES = {
     "linear": linear(),
     "relu": elementwise(),
@@ -151,4 +167,5 @@ CASES = {
     "silu": smooth(),
     "softplus": smooth(),
     "layer_norm": trailing(),
+    "gated_residual": gated(),
 }

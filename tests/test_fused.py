@@ -29,13 +29,15 @@ def derivatives(function, arrays, attrs, needs, cotangents, directions):
     ]
     outs = function(*inputs, **attrs)
     outs = outs if isinstance(outs, tuple) else (outs,)
-    pairs = [(o, minigen.from_numpy(u)) for o, u in zip(outs, cotangents, strict=False) if o.requires_grad]
-    live, us = [o for o, _ in pairs], [u.requires_grad_() for _, u in pairs]
+    silent = getattr(function, "nondiff", ())
+    carriers = [o for i, o in enumerate(outs) if i not in silent]
+    pairs = [(o, minigen.from_numpy(u).requires_grad_()) for o, u in zip(carriers, cotangents, strict=False)]
+    live, us = zip(*[(o, u) for o, u in pairs if o.requires_grad], strict=True)  # some may not depend on what is wanted
     wanted = [x for x, needed in zip(inputs, needs, strict=True) if needed]
     vs = [minigen.from_numpy(v) for v, needed in zip(directions, needs, strict=True) if needed]
     first = minigen.grad(live, wanted, [u.detach() for u in us], retain_graph=True)
     recorded = minigen.grad(live, wanted, us, create_graph=True)
-    second = minigen.grad(recorded, [*wanted, *us], vs, allow_unused=True)
+    second = minigen.grad(recorded, [*wanted, *[u for _, u in pairs]], vs, allow_unused=True)
     return outs, first, recorded, second
 
 

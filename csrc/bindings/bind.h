@@ -9,6 +9,7 @@ namespace minigen {
 using Object = const py::object&;
 
 void bind_matmul(py::module_& m);
+void bind_gated(py::module_& m);
 void bind_conv(py::module_& m);
 void bind_norm(py::module_& m);
 void bind_elementwise(py::module_& m);

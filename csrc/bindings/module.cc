@@ -49,7 +49,7 @@ PYBIND11_MODULE(_cpu, m) {
                         "conv2d"_a = names(CONV_NAMES, CONV_NAMES + CONV_RUNGS));
     }, "The rungs of each ladder; the last one is the default.");
 
-    for (const auto bind : {bind_matmul, bind_conv, bind_norm, bind_elementwise, bind_optim, bind_random,
-                            bind_rows, bind_recurrent, bind_attention, bind_bench, bind_memory,
+    for (const auto bind : {bind_gated, bind_matmul, bind_conv, bind_norm, bind_elementwise, bind_optim,
+                            bind_random, bind_rows, bind_recurrent, bind_attention, bind_bench, bind_memory,
                             bind_arithmetic}) bind(m);
 }

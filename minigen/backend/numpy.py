@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import conv, index, philox, reduce, special, window
+from .gated import Gated
 from .norm import LayerNorm
 from .recurrent import Recurrent
 from .smooth import Smooth
@@ -24,7 +25,7 @@ Pair = tuple[int, int]
 _QUICK_POWERS: dict[float, Any] = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.copy, 2: np.square, 3: lambda x: x * x * x}
 
 
-class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm):
+class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm, Gated):
     """Array functions under the names that ops call (``be.mul``, ``be.matmul``, ...)."""
 
     name = "numpy"

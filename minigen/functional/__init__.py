@@ -52,6 +52,7 @@ from .distance import cosine_similarity, normalize
 from .dropout import dropout, dropout1d, dropout2d
 from .embedding import embedding
 from .entropy import binary_cross_entropy, binary_cross_entropy_with_logits, kl_div
+from .gated import gated_residual
 from .linear import linear
 from .loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -77,9 +78,9 @@ __all__ += [  # other shapes and orders, selection, triangles
 ]  # fmt: skip
 __all__ += [  # networks
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv_transpose1d",
-    "cosine_similarity", "dropout1d", "dropout2d", "elu", "embedding", "fold", "gelu", "glu", "group_norm",
-    "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss",
-    "layer_norm", "logsigmoid", "max_pool1d", "max_pool2d", "mish", "nll_loss", "normalize", "pixel_shuffle",
+    "cosine_similarity", "dropout1d", "dropout2d", "elu", "embedding", "fold", "gated_residual", "gelu", "glu",
+    "group_norm", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "instance_norm", "interpolate", "kl_div",
+    "l1_loss", "layer_norm", "logsigmoid", "max_pool1d", "max_pool2d", "mish", "nll_loss", "normalize", "pixel_shuffle",
     "pixel_unshuffle", "prelu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu",
     "smooth_l1_loss", "softmin", "softplus", "softsign", "unfold",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Textbook definitions, composed from the primitives. Each has a fast twin in ``fused``, proved equal to it by test."""
 
 from .activation import gelu, leaky_relu, relu, sigmoid, silu, softplus, tanh
+from .gated import gated_residual
 from .linear import linear
 from .loss import bce_with_logits, cross_entropy
 from .norm import batch_norm, layer_norm
@@ -8,7 +9,7 @@ from .recurrent import gru, gru_cell, lstm, lstm_cell, rnn
 from .softmax import attention, log_softmax, softmax
 
 __all__ = [
-    "attention", "batch_norm", "bce_with_logits", "cross_entropy", "gelu", "gru", "gru_cell", "layer_norm",
-    "leaky_relu", "linear", "log_softmax", "lstm", "lstm_cell", "relu", "rnn", "sigmoid", "silu", "softmax",
-    "softplus", "tanh",
+    "attention", "batch_norm", "bce_with_logits", "cross_entropy", "gated_residual", "gelu", "gru", "gru_cell",
+    "layer_norm", "leaky_relu", "linear", "log_softmax", "lstm", "lstm_cell", "relu", "rnn", "sigmoid", "silu",
+    "softmax", "softplus", "tanh",
 ]  # fmt: skip

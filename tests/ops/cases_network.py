@@ -76,6 +76,10 @@ CASES = {
     ),
     "fold": (lambda x: F.fold(x, (5, 4), (2, 3), stride=(1, 2), padding=(0, 1)), fixed((2, 12, 8))),
     "unfold": (lambda x: F.unfold(x, (2, 3), dilation=(2, 1), padding=1, stride=(1, 2)), fixed((2, 3, 5, 4))),
+    "gated_residual": (
+        lambda x, skip, *weights: F.cat(F.gated_residual(x, skip, *weights, dilation=2), dim=2),
+        fixed((2, 4, 3), (2, 4, 5), (4, 3, 2), (4,), (3, 2, 1), (3,), (5, 2, 1), (5,)),
+    ),
     # pooling and sizes
     "adaptive_avg_pool1d": (lambda x: F.adaptive_avg_pool1d(x, 3), fixed((2, 3, 7))),
     "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (3, 5)), fixed((2, 3, 6, 7))),

@@ -15,6 +15,7 @@ import numpy as np
 from . import native
 from .arrays import Array, fast, ready
 from .attention import HeadAttention
+from .gated import GatedUnits
 from .native import kernels as _cpu
 from .norm import Norm
 from .pointwise import Pointwise
@@ -25,7 +26,7 @@ from .recurrent import Sequences
 _WORD = (1 << 64) - 1
 
 
-class CppBackend(Products, Pointwise, Norm, Probability, HeadAttention, Sequences):
+class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttention, Sequences):
     """NumpyBackend, accelerated for float32 by vectorised, multi-threaded C++."""
 
     name = "cpp"
