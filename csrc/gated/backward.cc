@@ -1,11 +1,11 @@
-// The gradients of gated.h, in two sweeps over tiles of times, with u = dC/da:
+// The gradients of gated.h, with u = dC/da:
 //     dz = W_r^T dout + W_s^T dtotal,      u = (dz sigmoid (1 - tanh^2), dz z (1 - sigmoid)),
 //     dW_r = sum_t dout z^T,  dW_s = sum_t dtotal z^T,  dW_k = sum_t u_t x_{t - (K - 1 - k) D}^T,
 //     dx_t = dout_t + sum_k W_k^T u_{t + (K - 1 - k) D}.
 //
-// The first sweep leaves u, and adds up the weights' gradients while a tile's u and z are in the cache. The second looks ahead in
-// time, so all of a sequence's u must be there. Sums are kept for a few tiles at a time, always the same ones, and added in
-// order at the end: the bits do not depend on the number of threads.
+// A task is a few tiles, the last first: dx looks ahead in time, at u that is there by then and still in the cache, and the weights'
+// gradients are added up while a tile's u and z are in L1. Tiles whose dx looks beyond their task's come in a second sweep. Sums
+// belong to tasks, which are always the same tiles, and are added in order at the end: the bits do not depend on threads.
 #include "gated.h"
 
 namespace minigen {
@@ -61,11 +61,34 @@ void gated_residual_vjp(const GatedBackward& p, const Gated& s) {
     float* const all_sums = scratch_floats(Scratch::step, count * at.size + 1);
     float* const all_u = scratch_floats(Scratch::columns, s.N * s.T * 2 * H + 1);
 
+    const index reach = shift(s, 0);
+    const auto input_gradient = [&](index unit) {
+        const index n = unit / tiles, begin = unit % tiles * TILE, end = least(begin + TILE, s.T);
+        Source* const taps = static_cast<Source*>(scratch(Scratch::tables, sizeof(Source) * (s.K + 1)));
+        for (index t = begin, next; t < end; t = next) {
+            index seen = 0;
+            next = end;
+            for (index k = 0; k < s.K; ++k) {
+                const index ahead = shift(s, k);
+                if (t + ahead >= s.T) continue;
+                taps[seen++] = {all_u + (n * s.T + t + ahead) * 2 * H, 2 * H, 2 * H, packed + k * tap_size};
+                next = least(next, s.T - ahead);
+            }
+            const index row = n * s.T + t;
+            add_products(taps, seen, {p.dx + row * s.C, s.C, s.C, nullptr, p.dout ? p.dout + row * s.C : nullptr, s.C}, next - t);
+        }
+    };
+    // Are the later tiles that this one's input gradient looks at among those of its own task, which are computed before it?
+    const auto seen_by_task = [&](index unit) {
+        const index furthest = least((unit % tiles + 1) * TILE - 1 + reach, s.T - 1) / TILE;
+        return unit / tiles * tiles + furthest < least((unit / together + 1) * together, units);
+    };
+
     parallel(count, [&](index task) {
         float* const sums = all_sums + task * at.size;
         __builtin_memset(sums, 0, sizeof(float) * at.size);
         float *const z = scratch_floats(Scratch::tiles, TILE * 2 * H), *const dz = z + TILE * H;
-        for (index unit = task * together; unit < least((task + 1) * together, units); ++unit) {
+        for (index unit = least((task + 1) * together, units); unit-- > task * together;) {
             const index n = unit / tiles, begin = unit % tiles * TILE, rows = least(TILE, s.T - begin), t = n * s.T + begin;
             const float *const dout = p.dout ? p.dout + t * s.C : nullptr, *const dtotal = p.dtotal ? p.dtotal + t * s.S : nullptr;
             float* const u = all_u + t * 2 * H;
@@ -73,7 +96,16 @@ void gated_residual_vjp(const GatedBackward& p, const Gated& s) {
             index given = 0;
             if (dout) deltas[given++] = {dout, s.C, s.C, from_out};
             if (dtotal) deltas[given++] = {dtotal, s.S, s.S, from_skip};
-            add_products(deltas, given, {dz, H, H, nullptr, nullptr, 0}, rows);
+            for (index r = 0, some; r < rows; r += some) {
+                some = least(ROWS, rows - r);
+                prefetch<false>(p.gates + (t + r) * 2 * s.G, some * 2 * s.G);
+                prefetch<true>(u + r * 2 * H, some * 2 * H);
+                prefetch<false>(p.x + (t + r) * s.C, some * s.C);
+                if (dout) prefetch<false>(dout + (r - TILE) * s.C, some * s.C);
+                if (dtotal) prefetch<false>(dtotal + (r - TILE) * s.S, some * s.S);
+                add_products(deltas, given, {dz + r * H, H, H, nullptr, nullptr, 0}, some);
+                for (index k = 0; k < given; ++k) deltas[k].data += some * deltas[k].stride;
+            }
             ungate(dz, p.gates + t * 2 * s.G, z, u, rows, s);
             if (p.dw)
                 for (index k = 0; k < s.K; ++k) {
@@ -87,25 +119,12 @@ void gated_residual_vjp(const GatedBackward& p, const Gated& s) {
             if (dout && p.db_out) add_rows(dout, s.C, rows, s.C, sums + at.b_out);
             if (dtotal && p.dw_skip) add_outer_products({dtotal, s.S, s.S, z, H, H}, rows, sums + at.skip);
             if (dtotal && p.db_skip) add_rows(dtotal, s.S, rows, s.S, sums + at.b_skip);
+            if (p.dx && seen_by_task(unit)) input_gradient(unit);
         }
     });
-
     if (p.dx)
         parallel(units, [&](index unit) {
-            const index n = unit / tiles, begin = unit % tiles * TILE, end = least(begin + TILE, s.T);
-            Source* const taps = static_cast<Source*>(scratch(Scratch::tables, sizeof(Source) * (s.K + 1)));
-            for (index t = begin, next; t < end; t = next) {
-                index seen = 0;
-                next = end;
-                for (index k = 0; k < s.K; ++k) {
-                    const index ahead = shift(s, k);
-                    if (t + ahead >= s.T) continue;
-                    taps[seen++] = {all_u + (n * s.T + t + ahead) * 2 * H, 2 * H, 2 * H, packed + k * tap_size};
-                    next = least(next, s.T - ahead);
-                }
-                const index row = n * s.T + t;
-                add_products(taps, seen, {p.dx + row * s.C, s.C, s.C, nullptr, p.dout ? p.dout + row * s.C : nullptr, s.C}, next - t);
-            }
+            if (!seen_by_task(unit)) input_gradient(unit);
         });
 
     for (index task = 1; task < count; ++task)

@@ -52,7 +52,17 @@ void gated_residual(const GatedForward& p, const Gated& s) {
                 if (back <= t) taps[seen++] = {x + (t - back) * s.C, s.C, s.C, packed + k * tap_size};
                 else next = least(next, back);
             }
-            add_products(taps, seen, {a + (t - begin) * 2 * H, 2 * H, 2 * H, bias, nullptr, 0}, next - t);
+            for (index r = t, some; r < next; r += some) {
+                some = least(ROWS, next - r);
+                const index row = n * s.T + r;
+                if (p.skip) prefetch<false>(p.skip + row * s.S, some * s.S);
+                prefetch<true>(p.gates + row * 2 * s.G, some * 2 * s.G);
+                prefetch<true>(p.total + row * s.S, some * s.S);
+                if (p.out) prefetch<true>(p.out + row * s.C, some * s.C);
+                prefetch<false>(p.x + (row + TILE) * s.C, some * s.C);
+                add_products(taps, seen, {a + (r - begin) * 2 * H, 2 * H, 2 * H, bias, nullptr, 0}, some);
+                for (index k = 0; k < seen; ++k) taps[k].data += some * s.C;
+            }
         }
         const index rows = end - begin, at = n * s.T + begin;
         gate(a, z, p.gates + at * 2 * s.G, rows, s);

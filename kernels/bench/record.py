@@ -30,6 +30,15 @@ def recurrent(gates: int) -> tuple[Callable[[tuple, Any], int], Callable[[tuple,
     )
 
 
+def flop_gated(args: tuple, out: Any) -> int:
+    x, (w, w_out, w_skip) = args[0], (args[i] for i in (2, 4, 6))
+    return 2 * x.size // x.shape[2] * sum(a.size for a in (w, w_out, w_skip) if a is not None)
+
+
+def flop_gated_vjp(args: tuple, out: Any) -> int:
+    return 4 * out[0].size // out[0].shape[2] * sum(dw.size for dw in (out[i] for i in (2, 4, 6)) if dw is not None)
+
+
 RNN, LSTM, GRU = map(recurrent, (1, 4, 3))
 
 # A product of M x K and K x N is M N K multiplications and additions. A convolution is one, too; padding counts.
@@ -41,6 +50,8 @@ FLOP: dict[str, Callable[[tuple, Any], int]] = {
     "conv2d": lambda args, out: 2 * out.size * args[1][0].size,  # w[0]: all taps of one output channel
     "conv2d_input": lambda args, out: 2 * args[0].size * args[1][0].size,
     "conv2d_weight": lambda args, out: 2 * args[0].size * out[0].size,
+    "gated_residual": flop_gated,
+    "gated_residual_vjp": flop_gated_vjp,
     "rnn": RNN[0],
     "lstm": LSTM[0],
     "gru": GRU[0],
