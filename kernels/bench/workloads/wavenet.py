@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import minigen.models.wavenet
 import numpy as np
+
+import minigen.models.wavenet
 
 from .workload import Workload
 
