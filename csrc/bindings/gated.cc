@@ -80,7 +80,8 @@ void bind_gated(py::module_& m) {
           "b_out"_a.none(true), "w_skip"_a, "b_skip"_a.none(true), "dilation"_a, "out"_a.none(true), "total"_a, "gates"_a,
           "WaveNet's unit for x (N, T, C); writes out, total, and gates (N, T, 2G): tanh, then sigmoid.");
     m.def("gated_residual_vjp", gated_residual_vjp, "x"_a, "gates"_a, "w"_a, "w_out"_a.none(true), "w_skip"_a,
-          "dout"_a.none(true), "dtotal"_a.none(true), "dilation"_a, "dx"_a.none(true), "dw"_a.none(true), "db"_a.none(true), "dw_out"_a.none(true),
+          "dout"_a.none(true), "dtotal"_a.none(true), "dilation"_a, "dx"_a.none(true), "dw"_a.none(true),
+          "db"_a.none(true), "dw_out"_a.none(true),
           "db_out"_a.none(true), "dw_skip"_a.none(true), "db_skip"_a.none(true), "Its gradients that are not None.");
 }
 

@@ -3,8 +3,8 @@
 //     dW_r = sum_t dout z^T,  dW_s = sum_t dtotal z^T,  dW_k = sum_t u_t x_{t - (K - 1 - k) D}^T,
 //     dx_t = dout_t + sum_k W_k^T u_{t + (K - 1 - k) D}.
 //
-// A task is a few tiles, the last first: dx looks ahead in time, at u that is there by then and still in the cache, and the weights'
-// gradients are added up while a tile's u and z are in L1. Tiles whose dx looks beyond their task's come in a second sweep. Sums
+// A task is a few tiles, the last first: dx looks ahead in time, at u that is there by then and still in the cache, and the
+// weights' gradients are added up while a tile's u and z are in L1. Tiles whose dx looks beyond their task's come in a second sweep. Sums
 // belong to tasks, which are always the same tiles, and are added in order at the end: the bits do not depend on threads.
 #include "gated.h"
 
@@ -90,7 +90,8 @@ void gated_residual_vjp(const GatedBackward& p, const Gated& s) {
         float *const z = scratch_floats(Scratch::tiles, TILE * 2 * H), *const dz = z + TILE * H;
         for (index unit = least((task + 1) * together, units); unit-- > task * together;) {
             const index n = unit / tiles, begin = unit % tiles * TILE, rows = least(TILE, s.T - begin), t = n * s.T + begin;
-            const float *const dout = p.dout ? p.dout + t * s.C : nullptr, *const dtotal = p.dtotal ? p.dtotal + t * s.S : nullptr;
+            const float* const dout = p.dout ? p.dout + t * s.C : nullptr;
+            const float* const dtotal = p.dtotal ? p.dtotal + t * s.S : nullptr;
             float* const u = all_u + t * 2 * H;
             Source deltas[2];
             index given = 0;

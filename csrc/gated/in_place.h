@@ -89,8 +89,8 @@ inline void add_products(const Source* sources, index count, const Result& to, i
 }
 
 // Asks for `count` floats to be brought into L2, to be read or written soon; an address where nothing is does no harm. Tiles
-// jump between half a dozen arrays, which the hardware's own prefetcher notices too late: spread over the products before they are
-// needed, these instructions hide most of the waiting.
+// jump between half a dozen arrays, which the hardware's own prefetcher notices too late: spread over the
+// products before they are needed, these instructions hide most of the waiting.
 template <bool WRITE> inline void prefetch(const float* p, index count) {
     for (index i = 0; i < count; i += 16) __builtin_prefetch(p + i, WRITE, 2);
 }

@@ -48,25 +48,25 @@ class WaveNet(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         self.embedding = nn.Embedding(num_classes, channels)
-        self.units = nn.ModuleList(
+        self.layers = nn.ModuleList(
             GatedResidual(channels, skip_channels, kernel_size, 2**i, last=(s, i) == (stacks - 1, layers - 1))
             for s in range(stacks)
             for i in range(layers)
         )
-        self.hidden = nn.Conv1d(skip_channels, skip_channels, 1)
-        self.logits = nn.Conv1d(skip_channels, num_classes, 1)
+        self.head1 = nn.Conv1d(skip_channels, skip_channels, 1)
+        self.head2 = nn.Conv1d(skip_channels, num_classes, 1)
 
     @property
     def receptive_field(self) -> int:
         """How many values, the newest included, a prediction depends on."""
-        return 1 + sum((unit.dilated.kernel_size[0] - 1) * unit.dilation for unit in self.units)
+        return 1 + sum((layer.dilated.kernel_size[0] - 1) * layer.dilation for layer in self.layers)
 
     def forward(self, values: Tensor) -> Tensor:
-        x, skips = self.units[0](self.embedding(values))
-        for unit in list(self.units)[1:]:
-            x, skips = unit(x, skips)
-        h = F.linear(F.relu(skips), self.hidden.weight.squeeze(2), self.hidden.bias)
-        return F.linear(F.relu(h), self.logits.weight.squeeze(2), self.logits.bias)
+        x, skips = self.layers[0](self.embedding(values))
+        for layer in list(self.layers)[1:]:
+            x, skips = layer(x, skips)
+        h = F.linear(F.relu(skips), self.head1.weight.squeeze(2), self.head1.bias)
+        return F.linear(F.relu(h), self.head2.weight.squeeze(2), self.head2.bias)
 
     def loss(self, values: Tensor, target: Tensor) -> Tensor:
         """-log p(target), the mean over (N, T): cross-entropy at every time."""

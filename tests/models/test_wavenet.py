@@ -21,13 +21,13 @@ def values(N=2, T=30, seed=0):
 def textbook(net, x):
     """Figure 4 with channels first, as the paper's convolutions have it."""
     x, skips = net.embedding(x).transpose(1, 2), 0
-    for unit in net.units:
+    for unit in net.layers:
         past = F.pad(x, ((unit.dilated.kernel_size[0] - 1) * unit.dilation, 0))
         filters, gates = F.conv1d(past, unit.dilated.weight, unit.dilated.bias, dilation=unit.dilation).chunk(2, dim=1)
         z = F.tanh(filters) * F.sigmoid(gates)
         skips = skips + unit.skip(z)
         x = x if unit.residual is None else x + unit.residual(z)
-    return net.logits(F.relu(net.hidden(F.relu(skips))))  # (N, num_classes, T)
+    return net.head2(F.relu(net.head1(F.relu(skips))))  # (N, num_classes, T)
 
 
 def test_logits_and_gradients_are_those_of_the_textbook():
