@@ -124,10 +124,10 @@ struct GatedBackward {
     float *dx, *dw, *db, *dw_out, *db_out, *dw_skip, *db_skip;
 };
 
-constexpr int MATMUL_RUNGS = 7, CONV_RUNGS = 3;
+constexpr int MATMUL_RUNGS = 7, CONV_RUNGS = 5;
 constexpr const char* MATMUL_NAMES[] = {"v1_naive", "v2_loop_order", "v3_blocked",
                                         "v4_packed", "v5_vector", "v6_edges", "v7_threads"};
-constexpr const char* CONV_NAMES[] = {"v1_direct", "v2_im2col", "v3_implicit"};
+constexpr const char* CONV_NAMES[] = {"v1_direct", "v2_im2col", "v3_implicit", "v4_channels", "v5_winograd"};
 
 struct Kernels {
     const char* name;

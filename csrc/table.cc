@@ -23,7 +23,7 @@ const Kernels kernels = {
     {matmul_v1_naive, matmul_v2_loop_order, matmul_v3_blocked, matmul_v4_packed, matmul_v5_vector,
      matmul_v6_edges, matmul_v7_threads},
     matmul_fused,
-    {conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit},
+    {conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit, conv2d_v4_channels, conv2d_v5_winograd},
     conv2d_input,
     conv2d_weight,
     relu,

@@ -6,45 +6,15 @@
 //   SH SW phases of dx is a convolution of g with stride 1 and a small kernel, and is computed as in v3;
 // - by overlap: the products of all taps, w^T (C KH KW x O) times g (O x N OH OW), then every tap is added in where it lands.
 //   This wins where there is more border than map (1 x 1 → 4 x 4), and where C is too small to fill a tile.
+#include "channels.h"
 #include "pad.h"
-#include "rungs.h"
+#include "phases.h"
+#include "planes.h"
+#include "winograd.h"
 
 namespace minigen {
 namespace VARIANT {
 namespace {
-
-// The positions first, first + stride, ... of dx along one axis, and the taps that reach them: tap t reads g at distance[t].
-struct Phase {
-    index first, count, taps = 0;
-    index *tap, *distance;
-
-    static bool reaches(index first, index k, index stride, index padding, index dilation) {
-        return (first + padding - k * dilation) % stride == 0;
-    }
-    Phase(index first_, index size, index kernel, index stride, index padding, index dilation, Tables& tables)
-        : first(first_), count(ceil_div(size - first_, stride)), tap(tables.take(kernel)), distance(tables.take(kernel)) {
-        for (index k = 0; k < kernel; ++k)
-            if (reaches(first, k, stride, padding, dilation)) {
-                tap[taps] = k;
-                distance[taps++] = (first + padding - k * dilation) / stride;
-            }
-    }
-};
-
-// How far beyond g's edges [0, size) the taps of all phases read.
-struct Border {
-    index before = 0, after = 0;
-    Border(index size, index in_size, index kernel, index stride, index padding, index dilation) {
-        for (index first = 0; first < least(stride, in_size); ++first)
-            for (index k = 0; k < kernel; ++k)
-                if (Phase::reaches(first, k, stride, padding, dilation)) {
-                    const index low = (first + padding - k * dilation) / stride;
-                    const index high = low + ceil_div(in_size - first, stride) - size;
-                    if (-low > before) before = -low;
-                    if (high > after) after = high;
-                }
-    }
-};
 
 void by_phases(const float* g, const float* w, float* dx, const Conv& s) {
     const index channels = s.C / s.G, outputs = s.O / s.G, T = s.KH * s.KW;
@@ -130,6 +100,9 @@ void by_overlap(const float* g, const float* w, float* dx, const Conv& s) {
 }  // namespace
 
 void conv2d_input(const float* g, const float* w, float* dx, const Conv& s) {
+    if (const Winograd* const fast = winograd_for(s)) return fast->input(g, w, dx, s);
+    if (planes_fit_input(s)) return conv2d_planes_input(g, w, dx, s);
+    if (channels_fit_input(s)) return conv2d_channels_input(g, w, dx, s);
     const bool small = s.C / s.G < MR / 2 || s.H * s.W > 2 * s.SH * s.SW * s.OH * s.OW;
     (small ? by_overlap : by_phases)(g, w, dx, s);
 }

@@ -21,7 +21,7 @@ struct Padded {
         row_size = phases * phase_size;
         data = x;
         if (phases == 1 && rows == H && width == W) return;
-        float* const copy = scratch_floats(Scratch::image, planes * plane());
+        float* const copy = scratch_floats(Scratch::image, planes * plane() + VL);  // a vector may begin at the last pixel
         data = copy;
         parallel(planes, [&](index p) {
             float* to = copy + p * plane();

@@ -5,7 +5,8 @@
 namespace minigen {
 namespace VARIANT {
 
-ConvKernel conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit;  // (x, w, y)
+ConvKernel conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit, conv2d_v4_channels,
+    conv2d_v5_winograd;  // (x, w, y)
 ConvKernel conv2d_input;                                            // (g, w, dx), g like y
 ConvKernel conv2d_weight;                                           // (g, x, dw)
 

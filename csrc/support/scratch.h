@@ -5,7 +5,7 @@
 namespace minigen {
 
 // Who uses which block: two users in one thread at one time need two names.
-enum class Scratch { packed_a, panel_b, tiles, image, columns, tables, packed_b, step, attention, count };
+enum class Scratch { packed_a, panel_b, tiles, image, columns, tables, packed_b, step, attention, filter, count };
 
 // At least `bytes` bytes at a multiple of 64, owned by the calling thread and valid until its next call for the same block.
 // Throws std::bad_alloc where there is no memory.
