@@ -37,6 +37,13 @@ struct Channels {
     index N, C, S;
 };
 
+// The same with the channels in G groups; C / G channels of one sample are normalised together, and with `silu` the result
+// z becomes z sigmoid(z).
+struct Groups {
+    index N, C, S, G;
+    bool silu;
+};
+
 // One parameter of an optimiser, with its gradient and its two running moments.
 struct Parameter {
     float* value;
@@ -145,8 +152,13 @@ struct Kernels {
                        float* var, float* rstd, const Channels& size);
     void (*batch_norm_vjp)(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight,
                            float* dx, float* dweight, float* dbias, const Channels& size);
+    void (*group_norm)(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean,
+                       float* rstd, const Groups& size);
+    void (*group_norm_vjp)(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight,
+                           const float* bias, float* dx, float* dweight, float* dbias, const Groups& size);
     void (*adam)(const Parameter* parameters, index count, const AdamStep& step);
     void (*philox)(uint64_t seed, uint64_t offset, uint32_t* out, index n);
+    void (*dropout_mask)(uint64_t seed, uint64_t offset, uint32_t threshold, float scale, float* out, index n);
     index (*multiply_add)(index steps);
     float (*read_all)(const float* x, index n);
     void (*triad)(const float* x, const float* y, float scale, float* out, index n);

@@ -6,6 +6,7 @@
 #include "gated/gated.h"
 #include "matmul/rungs.h"
 #include "norm/batch_norm.h"
+#include "norm/group_norm.h"
 #include "optim/adam.h"
 #include "random/philox.h"
 #include "recurrent/recurrent.h"
@@ -38,8 +39,11 @@ const Kernels kernels = {
     bce_vjp,
     batch_norm,
     batch_norm_vjp,
+    group_norm,
+    group_norm_vjp,
     adam,
     philox,
+    dropout_mask,
     multiply_add,
     read_all,
     triad,

@@ -24,10 +24,12 @@ silu = fused(reference.silu, forward="silu", vjp="silu_vjp")
 softplus = fused(reference.softplus, forward="softplus", vjp="softplus_vjp")
 layer_norm = fused(reference.layer_norm, forward="layer_norm", vjp="layer_norm_vjp")
 gated_residual = fused(reference.gated_residual, forward="gated_residual", vjp="gated_residual_vjp")
+group_norm = fused(reference.group_norm, forward="group_norm", vjp="group_norm_vjp")
+group_norm_silu = fused(reference.group_norm_silu, forward="group_norm_silu", vjp="group_norm_silu_vjp")
 
 ALL = (
     linear, relu, leaky_relu, tanh, sigmoid, bce_with_logits, cross_entropy, batch_norm,
     lstm_cell, gru_cell, rnn, lstm, gru,
-    softmax, log_softmax, attention, gelu, silu, softplus, layer_norm,
+    softmax, log_softmax, attention, gelu, silu, softplus, layer_norm, group_norm, group_norm_silu,
     gated_residual,
 )  # fmt: skip

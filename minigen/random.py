@@ -61,13 +61,19 @@ class Generator:
         self.offset = (self.offset + -(-n // 4)) % 2**64
         return out
 
+    def dropout_mask(self, n: int, p: float) -> np.ndarray:
+        """``n`` float32 numbers, 0 where ``uniform`` would be below p, else 1 / (1 - p)."""
+        out = state.backend.dropout_mask(self._seed, self.offset, n, p)
+        self.offset = (self.offset + -(-n // 4)) % 2**64
+        return out
+
     def uniform(self, n: int, dtype: np.dtype) -> np.ndarray:
         """``n`` numbers uniform in [0, 1)."""
         if dtype == np.float64:
             pairs = self.words(2 * n).reshape(n, 2).astype(np.uint64)
             return ((pairs[:, 0] >> np.uint64(5)) * np.float64(67108864.0) + (pairs[:, 1] >> np.uint64(6))) * 2.0**-53
         bits = {dtypes.bfloat16: 8, dtypes.float16: 11}.get(dtype, 24)  # more would round up to 1
-        return ((self.words(n) >> np.uint32(32 - bits)) * np.float32(2.0**-bits)).astype(dtype)
+        return ((self.words(n) >> np.uint32(32 - bits)) * np.float32(2.0**-bits)).astype(dtype, copy=False)
 
     def normal(self, n: int, dtype: np.dtype) -> np.ndarray:
         """``n`` standard normal numbers."""

@@ -146,6 +146,21 @@ def gated(draw):
     return arrays, {"dilation": draw(st.sampled_from([1, 2, 4]))}, LAYOUTS
 
 
+@st.composite
+def grouped(draw):
+    """(N, C), (N, C, L) or (N, C, H, W) in groups of channels that hold at least two values, no two close together."""
+    groups, per_group = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([2, 3, 5]))
+    shape = (
+        draw(st.sampled_from([0, 1, 2, 3])),
+        groups * per_group,
+        *draw(st.lists(st.sampled_from([1, 2, 7, 17]), max_size=2)),
+    )
+    rng = np.random.default_rng(draw(SEEDS))
+    x = 4 * rng.permutation(int(np.prod(shape))).reshape(shape) / max(np.prod(shape), 1) - 1
+    weight, bias = (rng.uniform(0.5, 2, shape[1]) if draw(st.booleans()) else None for _ in range(2))
+    return [x, weight, bias], {"groups": groups, "eps": draw(st.sampled_from([0.01, 0.1]))}, LAYOUTS[:-1]
+
+
 CASES = {
     "linear": linear(),
     "relu": elementwise(),
@@ -168,4 +183,6 @@ CASES = {
     "softplus": smooth(),
     "layer_norm": trailing(),
     "gated_residual": gated(),
+    "group_norm": grouped(),
+    "group_norm_silu": grouped(),
 }

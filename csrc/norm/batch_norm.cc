@@ -1,34 +1,76 @@
-// A task is a channel. Its elements are read two or three times, but stay in L2 meanwhile; and the mean is known before the
-// first square is taken, so that a variance of 1 around a mean of 10,000 loses no digits.
+// A task is a few neighbouring channels: as many as make a stretch of memory worth reading, for an 8 x 8 plane is 4 cache
+// lines and the next plane of the same channel lies far away. Their elements are read twice, the second time from L2.
 #include "batch_norm.h"
 
 namespace minigen {
 namespace VARIANT {
 namespace {
 
-constexpr index STRETCH = 1024;  // so many elements are summed in float lanes before the sums become double
+constexpr index MOST = 16, L2 = 96 * 1024;  // channels of a task; floats that they may be, so that L2 holds them
 
-inline double lanes(vec v) {
-    double total = 0;
-    for (int lane = 0; lane < VL; ++lane) total += v[lane];
-    return total;
+// The channels [first, first + count) of (N, C, S), and where the plane of one of them in one sample begins.
+struct Band {
+    Channels size;
+    index first, count;
+    index plane(index n, index k) const { return (n * size.C + first + k) * size.S; }
+};
+
+template <class Body> void bands(const Channels& size, const Body& body) {
+    const index all = size.N * size.S;
+    index share = least(MOST, ceil_div(512, size.S > 0 ? size.S : 1));
+    if (share * all > L2) share = L2 / all > 1 ? L2 / all : 1;
+    parallel(ceil_div(size.C, share),
+             [&](index task) { body(Band{size, task * share, least(share, size.C - task * share)}); });
 }
 
-double sum_squares(const float* x, index n, const Mean<float>& mean) {
-    double result = 0;
-    for (index start = 0; start < n; start += STRETCH) {
-        const index end = least(start + STRETCH, n);
-        vec total[2] = {};
-        index i = start;
-        for (; i + NR <= end; i += NR)
-            for (int u = 0; u < 2; ++u) {
-                const vec d = mean.from(load(x + i + u * VL));
-                total[u] += d * d;
-            }
-        result += lanes(total[0] + total[1]);
-        for (; i < end; ++i) result += mean.from(x[i]) * mean.from(x[i]);
+// add(sums[k], k, place, length) for all planes, in runs, those that lie beside each other one after the other.
+template <class Add> void over_planes(const Band& band, PairOfSums* sums, const Add& add) {
+    const index S = band.size.S;
+    index held = 0;
+    const auto settle = [&] {
+        for (index k = 0; k < band.count; ++k) sums[k].settle();
+        held = 0;
+    };
+    for (index n = 0; n < band.size.N; ++n)
+        for (index start = 0; start < S; start += RUN) {
+            const index length = least(RUN, S - start);
+            if (held + length > RUN) settle();
+            for (index k = 0; k < band.count; ++k) add(sums[k], k, band.plane(n, k) + start, length);
+            held += length;
+        }
+    settle();
+}
+
+float first_pivot(const float* x, const Band& band, index k) {
+    double total = 0;
+    index seen = 0;
+    for (index n = 0; n < band.size.N && seen < FIRST; ++n) {
+        const index count = least(band.size.S, FIRST - seen);
+        for (index i = 0; i < count; ++i) total += x[band.plane(n, k) + i];
+        seen += count;
     }
-    return result;
+    return pivot(total, seen);
+}
+
+// The moments of each channel in `band`. A channel is measured again on its own account: its neighbours change nothing.
+void measure(const float* x, const Band& band, double* means, double* variances) {
+    const double m = static_cast<double>(band.size.N) * static_cast<double>(band.size.S);
+    float pivots[MOST];
+    for (index k = 0; k < band.count; ++k) pivots[k] = first_pivot(x, band, k);
+    bool again = true;
+    for (int attempt = 0; attempt < ATTEMPTS && again; ++attempt) {
+        PairOfSums sums[MOST];
+        over_planes(band, sums, [&](PairOfSums& s, index k, index place, index n) { add_deviations(s, x + place, n, pivots[k]); });
+        again = false;
+        for (index k = 0; k < band.count; ++k) {
+            const Moments found(sums[k], pivots[k], m);
+            means[k] = found.mean;
+            variances[k] = found.variance;
+            if (!found.poor) continue;
+            pivots[k] = static_cast<float>(found.mean);
+            again = true;
+        }
+    }
 }
 
 void normalise(const float* x, float* y, index n, const Mean<float>& mean, float scale, float shift) {
@@ -37,76 +79,74 @@ void normalise(const float* x, float* y, index n, const Mean<float>& mean, float
     if (i < n) store_first(y + i, mean.from(load_first(x + i, n - i)) * scale + shift, n - i);
 }
 
-struct Sums {
-    double delta = 0, delta_d = 0;  // d = x - mean
-};
-
-void add_sums(const float* delta, const float* x, index n, float mean, Sums& sums) {
-    for (index start = 0; start < n; start += STRETCH) {
-        const index end = least(start + STRETCH, n);
-        vec first[2] = {}, second[2] = {};
-        index i = start;
-        for (; i + NR <= end; i += NR)
-            for (int u = 0; u < 2; ++u) {
-                const vec g = load(delta + i + u * VL);
-                first[u] += g;
-                second[u] += g * (load(x + i + u * VL) - mean);
-            }
-        sums.delta += lanes(first[0] + first[1]);
-        sums.delta_d += lanes(second[0] + second[1]);
-        for (; i < end; ++i) {
-            sums.delta += delta[i];
-            sums.delta_d += delta[i] * (x[i] - mean);
-        }
-    }
-}
-
 }  // namespace
 
 void batch_norm(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean, float* var,
                 float* rstd, const Channels& size) {
-    const index N = size.N, C = size.C, S = size.S;
-    if (S == 1) return batch_norm_features(x, weight, bias, eps, y, mean, var, rstd, N, C);
-    const double m = static_cast<double>(N) * static_cast<double>(S);
-    parallel(C, [&](index c) {
-        double total = 0, squares = 0;
-        for (index n = 0; n < N; ++n) total += sum(x + (n * C + c) * S, S);
-        const float high = static_cast<float>(total / m);
-        const Mean<float> centre{high, static_cast<float>(total / m - high)};
-        for (index n = 0; n < N; ++n) squares += sum_squares(x + (n * C + c) * S, S, centre);
-        const double variance = squares / m, r = 1 / __builtin_sqrt(variance + eps);
-        mean[c] = centre.high;
-        var[c] = static_cast<float>(variance);
-        rstd[c] = static_cast<float>(r);
-        const float scale = weight ? static_cast<float>(r * weight[c]) : rstd[c], shift = bias ? bias[c] : 0;
-        for (index n = 0; n < N; ++n) normalise(x + (n * C + c) * S, y + (n * C + c) * S, S, centre, scale, shift);
+    const index N = size.N, S = size.S;
+    if (S == 1) return batch_norm_features(x, weight, bias, eps, y, mean, var, rstd, N, size.C);
+    bands(size, [&](const Band& band) {
+        double means[MOST], variances[MOST];
+        Mean<float> centre[MOST];
+        float scale[MOST], shift[MOST];
+        measure(x, band, means, variances);
+        for (index k = 0; k < band.count; ++k) {
+            const index c = band.first + k;
+            const double r = 1 / __builtin_sqrt(variances[k] + eps);
+            centre[k] = split(means[k]);
+            mean[c] = centre[k].high;
+            var[c] = static_cast<float>(variances[k]);
+            rstd[c] = static_cast<float>(r);
+            scale[k] = weight ? static_cast<float>(r * weight[c]) : rstd[c];
+            shift[k] = bias ? bias[c] : 0;
+        }
+        for (index n = 0; n < N; ++n)
+            for (index k = 0; k < band.count; ++k) {
+                const index place = band.plane(n, k);
+                normalise(x + place, y + place, S, centre[k], scale[k], shift[k]);
+            }
     });
 }
 
 void batch_norm_vjp(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight, float* dx,
                     float* dweight, float* dbias, const Channels& size) {
-    const index N = size.N, C = size.C, S = size.S;
-    if (S == 1) return batch_norm_features_vjp(delta, x, mean, rstd, weight, dx, dweight, dbias, N, C);
+    const index N = size.N, S = size.S;
+    if (S == 1) return batch_norm_features_vjp(delta, x, mean, rstd, weight, dx, dweight, dbias, N, size.C);
     const double m = static_cast<double>(N) * static_cast<double>(S);
-    parallel(C, [&](index c) {
-        Sums sums;
-        for (index n = 0; n < N; ++n) add_sums(delta + (n * C + c) * S, x + (n * C + c) * S, S, mean[c], sums);
-        const double r = rstd[c], scale = weight ? r * weight[c] : r;
-        if (dweight) dweight[c] = static_cast<float>(sums.delta_d * r);
-        if (dbias) dbias[c] = static_cast<float>(sums.delta);
-        if (!dx) return;
-        // dx = a delta - b (x - mean) - k
-        const float a = static_cast<float>(scale), b = static_cast<float>(scale * r * r * sums.delta_d / m);
-        const float k = static_cast<float>(scale * sums.delta / m), centre = mean[c];
-        for (index n = 0; n < N; ++n) {
-            const index start = (n * C + c) * S, end = start + S;
-            index i = start;
-            for (; i + VL <= end; i += VL) store(dx + i, load(delta + i) * a - (load(x + i) - centre) * b - k);
-            if (i < end) {
-                const vec g = load_first(delta + i, end - i), d = load_first(x + i, end - i) - centre;
-                store_first(dx + i, g * a - d * b - k, end - i);
-            }
+    bands(size, [&](const Band& band) {
+        PairOfSums sums[MOST];  // of delta, and of delta (x - mean)
+        over_planes(band, sums, [&](PairOfSums& s, index k, index place, index n) {
+            const float centre = mean[band.first + k];
+            s.add(n, [=](index i, index count, vec& first, vec& second) {
+                const vec g = load_some(delta + place + i, count);  // beyond count both are finite, and g is 0
+                first += g;
+                second += g * (load_some(x + place + i, count) - centre);
+            });
+        });
+        float a[MOST], b[MOST], c[MOST];  // dx = a delta - b (x - mean) - c
+        for (index k = 0; k < band.count; ++k) {
+            const index channel = band.first + k;
+            const double sum = sums[k].total_first(), sum_d = sums[k].total_second(), r = rstd[channel];
+            const double scale = weight ? r * weight[channel] : r;
+            if (dweight) dweight[channel] = static_cast<float>(sum_d * r);
+            if (dbias) dbias[channel] = static_cast<float>(sum);
+            a[k] = static_cast<float>(scale);
+            b[k] = static_cast<float>(scale * r * r * sum_d / m);
+            c[k] = static_cast<float>(scale * sum / m);
         }
+        if (!dx) return;
+        for (index n = 0; n < N; ++n)
+            for (index k = 0; k < band.count; ++k) {
+                const index start = band.plane(n, k), end = start + S;
+                const float centre = mean[band.first + k];
+                index i = start;
+                for (; i + VL <= end; i += VL)
+                    store(dx + i, load(delta + i) * a[k] - (load(x + i) - centre) * b[k] - c[k]);
+                if (i < end) {
+                    const vec g = load_first(delta + i, end - i), d = load_first(x + i, end - i) - centre;
+                    store_first(dx + i, g * a[k] - d * b[k] - c[k], end - i);
+                }
+            }
     });
 }
 

@@ -1,7 +1,8 @@
-"""Normalisation of each sample by itself."""
+"""Normalisation of each sample by itself, along the last dimensions or in groups of channels."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,11 @@ from .softmax import wide
 Array = np.ndarray
 
 
-class LayerNorm:
-    """The part of NumpyBackend that normalises along the last dimensions."""
+class SampleNorm:
+    """The part of NumpyBackend that normalises each sample by itself. Its SiLU is the backend's own."""
+
+    silu: Any
+    silu_vjp: Any
 
     def layer_norm(
         self, x: Array, weight: Array | None, bias: Array | None, dims: int, eps: float
@@ -49,3 +53,46 @@ class LayerNorm:
             for g, needed in ((d * xhat, mask[1]), (d, mask[2]))
         )
         return dx, dweight, dbias
+
+    def group_norm(
+        self, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
+    ) -> tuple[Array, Any]:
+        rows = wide(x).reshape(len(x), groups, math.prod(x.shape[1:]) // max(groups, 1))
+        y, saved = SampleNorm.layer_norm(self, rows, None, None, 1, eps)
+        z = y.reshape(x.shape)
+        z = z if weight is None else z * per_channel(weight, x.ndim)
+        z = z if bias is None else z + per_channel(bias, x.ndim)
+        return np.asarray(z).astype(x.dtype, copy=False), (saved, weight)
+
+    def group_norm_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        rows, weight = saved
+        xhat, axes = rows[0].reshape(delta.shape), (0, *range(2, delta.ndim))
+        d = wide(delta)
+        dx = None
+        if mask[0]:  # gamma belongs to a channel, the means to a group: layer norm's gradient for gamma delta
+            g = d if weight is None else d * per_channel(weight, d.ndim)
+            dx = SampleNorm.layer_norm_vjp(self, rows, (True, False, False), g.reshape(rows[0].shape))[0]
+            assert dx is not None
+            dx = dx.reshape(delta.shape).astype(delta.dtype, copy=False)
+        dweight, dbias = (
+            reduce.sum(g, axes, False, g.dtype).astype(delta.dtype, copy=False) if needed else None
+            for g, needed in ((d * xhat, mask[1]), (d, mask[2]))
+        )
+        return dx, dweight, dbias
+
+    def group_norm_silu(
+        self, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
+    ) -> tuple[Array, Any]:
+        z, normalised = SampleNorm.group_norm(self, x, weight, bias, groups, eps)
+        y, activated = self.silu(z)  # y = z s(z)
+        return y, (normalised, activated)
+
+    def group_norm_silu_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        normalised, activated = saved
+        (g,) = self.silu_vjp(activated, (True,), delta)
+        return SampleNorm.group_norm_vjp(self, normalised, mask, g)
+
+
+def per_channel(a: Array, ndim: int) -> Array:
+    """(C,) as (C, 1, ...), to be broadcast to ``ndim`` dimensions (N, C, ...)."""
+    return a.reshape(-1, *[1] * (ndim - 2))

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import conv, index, philox, reduce, special, window
 from .gated import Gated
-from .norm import LayerNorm
+from .norm import SampleNorm
 from .recurrent import Recurrent
 from .smooth import Smooth
 from .softmax import Softmax
@@ -25,7 +25,7 @@ Pair = tuple[int, int]
 _QUICK_POWERS: dict[float, Any] = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.copy, 2: np.square, 3: lambda x: x * x * x}
 
 
-class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm, Gated):
+class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated):
     """Array functions under the names that ops call (``be.mul``, ``be.matmul``, ...)."""
 
     name = "numpy"
@@ -224,3 +224,9 @@ class NumpyBackend(Recurrent, Softmax, Smooth, LayerNorm, Gated):
     # random ---------------------------------------------------------------------------------------
     def philox(self, seed: int, offset: int, n: int) -> Array:
         return philox.words(seed, offset, n)
+
+    def dropout_mask(self, seed: int, offset: int, n: int, p: float) -> Array:
+        """0 where u < p, else 1 / (1 - p), for u = (a word's upper 24 bits) 2^-24; float32."""
+        u = (self.philox(seed, offset, n) >> np.uint32(8)) * np.float32(2.0**-24)
+        kept = (u >= np.float32(p)).astype(np.float32)
+        return kept / np.float32(1 - p) if p < 1 else kept

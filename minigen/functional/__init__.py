@@ -55,7 +55,7 @@ from .entropy import binary_cross_entropy, binary_cross_entropy_with_logits, kl_
 from .gated import gated_residual
 from .linear import linear
 from .loss import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from .norm import batch_norm, group_norm, group_norm_silu, instance_norm, layer_norm, rms_norm
 from .pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .resize import interpolate, pixel_shuffle, pixel_unshuffle
 from .scatter import gather, index_add, index_put, scatter, scatter_add
@@ -79,10 +79,10 @@ __all__ += [  # other shapes and orders, selection, triangles
 __all__ += [  # networks
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "conv1d", "conv_transpose1d",
     "cosine_similarity", "dropout1d", "dropout2d", "elu", "embedding", "fold", "gated_residual", "gelu", "glu",
-    "group_norm", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "instance_norm", "interpolate", "kl_div",
-    "l1_loss", "layer_norm", "logsigmoid", "max_pool1d", "max_pool2d", "mish", "nll_loss", "normalize", "pixel_shuffle",
-    "pixel_unshuffle", "prelu", "relu6", "rms_norm", "scaled_dot_product_attention", "selu", "silu",
-    "smooth_l1_loss", "softmin", "softplus", "softsign", "unfold",
+    "group_norm", "group_norm_silu", "hardsigmoid", "hardswish", "hardtanh", "huber_loss", "instance_norm",
+    "interpolate", "kl_div", "l1_loss", "layer_norm", "logsigmoid", "max_pool1d", "max_pool2d", "mish", "nll_loss",
+    "normalize", "pixel_shuffle", "pixel_unshuffle", "prelu", "relu6", "rms_norm", "scaled_dot_product_attention",
+    "selu", "silu", "smooth_l1_loss", "softmin", "softplus", "softsign", "unfold",
 ]  # fmt: skip
 
 for _function in (relu, tanh, sigmoid, softmax, log_softmax, prelu):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from .. import ops
 from ..tensor import Tensor
+from .activation import silu
 
 
 def batch_norm(
@@ -30,3 +33,20 @@ def layer_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, *, dim
     y = (input - mean) / ops.sqrt(var + eps)
     y = y if weight is None else y * weight
     return y if bias is None else y + bias
+
+
+def group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, *, groups: int, eps: float) -> Tensor:
+    """y = (x - mean) / sqrt(var + eps) * gamma_c + beta_c, mean and biased var over each sample's group of C /
+    ``groups`` channels and all its positions (Wu & He 2018)."""
+    N, C = input.shape[:2]
+    rows = input.reshape(N, groups, math.prod(input.shape[1:]) // max(groups, 1))
+    y = layer_norm(rows, None, None, dims=1, eps=eps).reshape(input.shape)
+    shape = (1, C) + (1,) * (input.ndim - 2)
+    y = y if weight is None else y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
+def group_norm_silu(input: Tensor, weight: Tensor | None, bias: Tensor | None, *, groups: int, eps: float) -> Tensor:
+    """z s(z) for z = group_norm(x), s the sigmoid: what stands before each convolution of a diffusion U-Net (Ho 2020,
+    appendix B)."""
+    return silu(group_norm(input, weight, bias, groups=groups, eps=eps))

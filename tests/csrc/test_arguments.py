@@ -87,6 +87,11 @@ REFUSED = {
     "one tensor twice": (ValueError, "share memory", lambda: _cpu.adam(
         [shared] * 2, [f32(4, 4)] * 2, [f32(4, 4), f32(4, 4)], [f32(4, 4), f32(4, 4)], 0.1, 0.9, 0.9, 1e-8, 0.0, 1)),
     "words of 64 bits": (TypeError, "out must be uint32", lambda: _cpu.philox(0, 0, np.zeros(4, np.uint64))),
+    "a threshold of 25 bits": (ValueError, r"in \[0, 2\^24\]", lambda: _cpu.dropout_mask(0, 0, 2**24 + 1, 1.0, f32(4))),
+    "groups of channels": (ValueError, r"groups 2 must divide the channels of x \(2, 3, 4\)", lambda: _cpu.group_norm(
+        f32(2, 3, 4), None, None, 2, 1e-5, False, f32(2, 3, 4), f32(2, 2, 2), f32(2, 2))),
+    "a group's mean": (ValueError, r"mean must have the shape \(2, 3, 2\)", lambda: _cpu.group_norm(
+        f32(2, 3, 4), None, None, 3, 1e-5, False, f32(2, 3, 4), f32(2, 3), f32(2, 3))),
     "no threads": (ValueError, r"\[1, 1024\], got 0", lambda: _cpu.set_num_threads(0)),
     "unknown variant": (ValueError, "baseline.*got 'mmx'", lambda: _cpu.set_variant("mmx")),
 }  # fmt: skip

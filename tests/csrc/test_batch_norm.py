@@ -70,6 +70,33 @@ def test_a_large_mean_costs_no_digits(variant):
     np.testing.assert_allclose(var, want[2], rtol=1e-6)
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("s", [1, 9, 400])
+def test_a_first_sample_unlike_the_others_costs_no_digits(variant, s):
+    """The pivot that deviations are first measured from is far off then, and a constant channel has no deviation."""
+    _cpu.set_variant(variant)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2000, 3, s)).astype(np.float32)
+    x[: 64 // s + 1, 0], x[:, 1] = 3e4, 0.1
+    y, (mean, var, rstd) = np.empty_like(x), np.empty((3, 3), np.float32)
+    _cpu.batch_norm(x, None, None, 1e-5, y, mean, var, rstd)
+    want = forward(x.astype(np.float64), np.ones(3), np.zeros(3), 1e-5)
+    np.testing.assert_allclose(y, want[0], rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(var, want[2], rtol=1e-6, atol=1e-14)
+    assert (y[:, 1] == y[0, 1, 0]).all() and var[1] < 1e-14
+
+
+def test_infinity_and_nan_stay_visible():
+    for bad, mean_of_it in ((np.inf, np.inf), (-np.inf, -np.inf), (np.nan, np.nan)):
+        for n in (0, 5):  # among the elements of the pivot, and later
+            x = np.ones((8, 2, 30), np.float32)
+            x[n, 0, n] = bad
+            y, (mean, var, rstd) = np.empty_like(x), np.empty((3, 2), np.float32)
+            _cpu.batch_norm(x, None, None, 1e-5, y, mean, var, rstd)
+            np.testing.assert_array_equal(mean, np.float32([mean_of_it, 1]))
+            assert np.isnan(var[0]) and np.isnan(y[:, 0]).all() and (y[:, 1] == 0).all()
+
+
 def test_any_number_of_threads_gives_the_same_bits():
     rng = np.random.default_rng(0)
     x, delta = (rng.standard_normal((16, 37, 50), np.float32) for _ in range(2))

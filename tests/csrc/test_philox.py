@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from minigen import _cpu
 from minigen.backend import philox
+from minigen.backend.cpp import CppBackend
+from minigen.backend.numpy import NumpyBackend
 
 word = st.integers(0, 2**64 - 1)
 
@@ -40,6 +42,23 @@ def test_equals_numpys_version(variant, seed, offset, n):
     _cpu.set_variant(variant)
     with np.errstate(over="ignore"):  # the counter wraps at 2^64
         np.testing.assert_array_equal(words(seed, offset, n), philox.words(seed, offset, n))
+
+
+@pytest.mark.parametrize("variant", _cpu.variants())
+@settings(max_examples=50)
+@given(
+    seed=word,
+    n=st.sampled_from([0, 1, 3, 16, 63, 127, 129, 16385]),
+    p=st.sampled_from([0.0, 1e-12, 2.0**-24, 0.1, 0.3, 0.5, 1 - 2.0**-24, 1 - 1e-12, 1.0]),
+)
+def test_what_dropout_keeps_is_decided_as_numpys_version_does(guarded, variant, seed, n, p):
+    _cpu.set_variant(variant)
+    want = NumpyBackend().dropout_mask(seed, 5, n, p)
+    assert np.array_equal(CppBackend().dropout_mask(seed, 5, n, p), want)
+    with guarded() as empty:
+        out = empty(n)
+        _cpu.dropout_mask(seed, 5, 1 << 23, 3.5, out)
+        np.testing.assert_array_equal(out, np.where(philox.words(seed, 5, n) >> 8 >= 1 << 23, np.float32(3.5), 0))
 
 
 def test_any_number_of_threads_and_any_cut_gives_the_same_bits():

@@ -95,6 +95,9 @@ CASES = {
     "pixel_unshuffle": (lambda x: F.pixel_unshuffle(x, 2), fixed((2, 3, 4, 6))),
     # norms
     "group_norm": (lambda x, w, b: F.group_norm(x, 2, w, b), fixed((3, 4, 5), (4,), (4,), low=-3.0, high=3.0)),
+    "group_norm_silu": (
+        lambda x, w, b: F.group_norm_silu(x, 2, w, b), fixed((3, 4, 5), (4,), (4,), low=-3.0, high=3.0)
+    ),
     "instance_norm": (
         lambda x, w, b: F.instance_norm(x, weight=w, bias=b, eps=0.1), fixed((3, 2, 5), (2,), (2,), low=-3.0, high=3.0)
     ),

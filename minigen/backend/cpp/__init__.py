@@ -7,6 +7,7 @@ microseconds, output included, as much as ``np.maximum``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -70,6 +71,13 @@ class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttenti
     def philox(self, seed: int, offset: int, n: int) -> Array:
         out = np.empty(n, np.uint32)
         _cpu.philox(seed & _WORD, offset & _WORD, out)
+        return out
+
+    def dropout_mask(self, seed: int, offset: int, n: int, p: float) -> Array:
+        out = np.empty(n, np.float32)
+        threshold = math.ceil(float(np.float32(p)) * 2**24)  # of the words: u >= p for u = word 2^-24, exactly
+        scale = np.float32(1) / np.float32(1 - p) if p < 1 else np.float32(1)
+        _cpu.dropout_mask(seed & _WORD, offset & _WORD, threshold, scale, out)
         return out
 
 

@@ -1,4 +1,4 @@
-"""Batch and layer normalisation."""
+"""Batch, layer and group normalisation."""
 
 from __future__ import annotations
 
@@ -19,6 +19,36 @@ class _Normalised(NamedTuple):
     mean: Array
     rstd: Array
     weight: Array | None
+
+
+class _Grouped(NamedTuple):
+    """What a group normalisation keeps for its backward pass."""
+
+    x: Array
+    mean: Array
+    rstd: Array
+    weight: Array | None
+    bias: Array | None
+    groups: int
+    silu: bool
+
+    def vjp(self, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        size = self.x.shape[1]
+        dx = np.empty(delta.shape, F32) if mask[0] else None
+        dweight, dbias = (np.empty(size, F32) if needed else None for needed in mask[1:3])
+        flat = None if dx is None else dx.reshape(self.x.shape)
+        _cpu.group_norm_vjp(channels(delta).astype(F32, copy=False), *self, flat, dweight, dbias)
+        return dx, dweight, dbias
+
+
+def _group_norm(
+    x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float, silu: bool
+) -> tuple[Array, _Grouped]:
+    data, weight, bias = channels(x), ready_or_none(weight), ready_or_none(bias)
+    y = np.empty(x.shape, F32)
+    mean, rstd = np.empty((len(x), groups, 2), F32), np.empty((len(x), groups), F32)
+    _cpu.group_norm(data, weight, bias, groups, eps, silu, y.reshape(data.shape), mean, rstd)
+    return y, _Grouped(data, mean, rstd, weight, bias, groups, silu)
 
 
 class Norm(NumpyBackend):
@@ -65,3 +95,27 @@ class Norm(NumpyBackend):
         flat = None if dx is None else dx.reshape(kept.x.shape)
         _cpu.layer_norm_vjp(rows(delta, len(shape)), kept.x, kept.mean, kept.rstd, kept.weight, flat, dweight, dbias)
         return dx, *(None if g is None else g.reshape(shape) for g in (dweight, dbias))
+
+    def group_norm(
+        self, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
+    ) -> tuple[Array, Any]:
+        if not fast(x, weight, bias):
+            return super().group_norm(x, weight, bias, groups, eps)
+        return _group_norm(x, weight, bias, groups, eps, False)
+
+    def group_norm_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        if isinstance(saved, _Grouped):
+            return saved.vjp(mask, delta)
+        return super().group_norm_vjp(saved, mask, delta)
+
+    def group_norm_silu(
+        self, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
+    ) -> tuple[Array, Any]:
+        if not fast(x, weight, bias):
+            return super().group_norm_silu(x, weight, bias, groups, eps)
+        return _group_norm(x, weight, bias, groups, eps, True)
+
+    def group_norm_silu_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        if isinstance(saved, _Grouped):
+            return saved.vjp(mask, delta)
+        return super().group_norm_silu_vjp(saved, mask, delta)
