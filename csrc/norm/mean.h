@@ -78,9 +78,12 @@ private:
         return __builtin_convertvector(low, dvec) + __builtin_convertvector(high, dvec);
     }
     static double across(dvec v) {
-        double total = 0;
-        for (int lane = 0; lane < VL / 2; ++lane) total += v[lane];
-        return total;
+        double even = 0, odd = 0;
+        for (int lane = 0; lane < VL / 2; lane += 2) {
+            even += v[lane];
+            odd += v[lane + 1];
+        }
+        return even + odd;
     }
 };
 
@@ -88,8 +91,9 @@ private:
 struct Moments {
     double mean, variance;
     bool poor;  // the pivot was far off: measure again around the mean
-    Moments(const PairOfSums& sums, float pivot, double m) {
-        const double shift = sums.total_first() / m, squares = sums.total_second() / m;
+    Moments(const PairOfSums& sums, float pivot, double m) : Moments(sums.total_first(), sums.total_second(), pivot, m) {}
+    Moments(double deviations, double squared, float pivot, double m) {
+        const double shift = deviations / m, squares = squared / m;
         mean = pivot + shift;
         variance = squares - shift * shift;
         if (variance < 0) variance = 0;

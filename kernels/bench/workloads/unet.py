@@ -25,8 +25,8 @@ def network(lib: Any) -> Any:
             self.skip = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
 
         def forward(self, x: Any, e: Any) -> Any:
-            h = self.conv1(F.silu(self.norm1(x))) + self.embed(F.silu(e))[:, :, None, None]
-            return self.conv2(F.silu(self.norm2(h))) + self.skip(x)
+            h = self.conv1(normalised(self.norm1, x)) + self.embed(F.silu(e))[:, :, None, None]
+            return self.conv2(normalised(self.norm2, h)) + self.skip(x)
 
     class UNet(lib.nn.Module):
         def __init__(self) -> None:
@@ -49,7 +49,12 @@ def network(lib: Any) -> Any:
             h = self.middle2(self.middle1(self.half2(h2), e), e)  # (N, 128, 7, 7)
             h = self.up2(lib.cat([self.double2(doubled(h)), h2], 1), e)
             h = self.up1(lib.cat([self.double1(doubled(h)), h1], 1), e)
-            return self.last(F.silu(self.norm(h)))
+            return self.last(normalised(self.norm, h))
+
+    def normalised(norm: Any, x: Any) -> Any:
+        """SiLU(GN(x)), for which minigen has a kernel."""
+        pair = getattr(F, "group_norm_silu", None)
+        return pair(x, norm.num_groups, norm.weight, norm.bias, norm.eps) if pair else F.silu(norm(x))
 
     def doubled(h: Any) -> Any:
         return F.interpolate(h, scale_factor=2, mode="nearest")
