@@ -66,33 +66,46 @@ typedef void Binary(const float* a, const float* b, float* out, index n);
 typedef void Rows(const float* x, float* y, index rows, index size);
 typedef void RowsVjp(const float* delta, const float* y, float* dx, index rows, index size);
 
-// A recurrent layer over T steps of N sequences, H numbers of state; `reverse` runs from the last step to the first.
+// A recurrent layer over T steps of N sequences, I numbers of input and H of state; `reverse` runs from the last step to the
+// first.
 struct Sequence {
-    index T, N, H;
+    index T, N, I, H;
     bool reverse;
 };
 
-// LSTM: x is W_ih x_t + b (T, N, 4H), gates in the order i, f, g, o; w is W_hh (4H, H). Written: every state h (T, N, H),
-// the activated gates (T, N, 4H), and cells (T + 1, N, H): the first cell, then those after each step in the order of time.
+// x (T, N, I), w_ih (G H, I), w_hh (G H, H) with G gates, b (G H) or null. Every state h goes to hs (T, N, H). In backward, dhs
+// is (T, N, H), dg (T, N, G H) receives the error of the sums W_ih x + b + W_hh h, dx (T, N, I) and dh (N, H) are written
+// unless they are null.
+struct RnnForward {
+    const float *x, *h, *w_ih, *w_hh, *b;
+    float* hs;
+    bool relu;  // or tanh
+};
+struct RnnBackward {
+    const float *hs, *w_ih, *w_hh, *dhs;
+    float *dg, *dx, *dh;
+    bool relu;
+};
+// LSTM, gates in the order i, f, g, o. Also written: the activated gates, T N 4 H numbers (H rounded up to a multiple of 16) in
+// the kernel's own order, and cells (T + 1, N, H): the first cell, then those after each step in the order of time.
 struct LstmForward {
-    const float *x, *h, *c, *w;
+    const float *x, *h, *c, *w_ih, *w_hh, *b;
     float *hs, *gates, *cells;
 };
-// dhs (T, N, H) or null, dc (N, H) or null; written: dx (T, N, 4H), dh and dc0 (N, H).
+// dhs may be null, dc (N, H) too; dc0 (N, H) is written.
 struct LstmBackward {
-    const float *gates, *cells, *w, *dhs, *dc;
-    float *dx, *dh, *dc0;
+    const float *gates, *cells, *w_ih, *w_hh, *dhs, *dc;
+    float *dg, *dx, *dh, *dc0;
 };
-// GRU: x (T, N, 3H), gates in the order r, z, n; w (3H, H), b (3H) or null stands beside W_hh h. Written: hs (T, N, H) and
-// gates (T, N, 4H): r, z, n, and W_hn h + b_n.
+// GRU, gates in the order r, z, n; b_hh stands beside W_hh h. Also written: the gates, as many numbers as for the LSTM.
 struct GruForward {
-    const float *x, *h, *w, *b;
+    const float *x, *h, *w_ih, *w_hh, *b_ih, *b_hh;
     float *hs, *gates;
 };
-// dhs (T, N, H); written: dx and dg (T, N, 3H), the gradients at x and at W_hh h + b, and dh (N, H).
+// da and dg (T, N, 3H) receive the errors of W_ih x + b_ih and of W_hh h + b_hh.
 struct GruBackward {
-    const float *gates, *hs, *h, *w, *dhs;
-    float *dx, *dg, *dh;
+    const float *gates, *hs, *h, *w_ih, *w_hh, *dhs;
+    float *da, *dg, *dx, *dh;
 };
 
 // (N, H, rows, columns): element (n, h, i, j) is data[n * stride[0] + h * stride[1] + i * stride[2] + j * stride[3]].
@@ -176,12 +189,17 @@ struct Kernels {
                        float* rstd, index rows, index size);
     void (*layer_norm_vjp)(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight,
                            float* dx, float* dweight, float* dbias, index rows, index size);
+    void (*rnn)(const RnnForward& pass, const Sequence& size);
+    void (*rnn_vjp)(const RnnBackward& pass, const Sequence& size);
     void (*lstm)(const LstmForward& pass, const Sequence& size);
     void (*lstm_vjp)(const LstmBackward& pass, const Sequence& size);
     void (*gru)(const GruForward& pass, const Sequence& size);
     void (*gru_vjp)(const GruBackward& pass, const Sequence& size);
     void (*attention)(const AttentionForward& pass, const Attention& size);
     void (*attention_vjp)(const AttentionBackward& pass, const Attention& size);
+    void (*embedding)(const float* w, const int64_t* ids, float* out, index count, index size);
+    void (*embedding_vjp)(const float* delta, const int64_t* ids, index padding, float* dw, index count, index rows,
+                          index size);
 };
 
 }  // namespace minigen

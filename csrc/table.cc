@@ -65,12 +65,16 @@ const Kernels kernels = {
     cross_entropy_vjp,
     layer_norm,
     layer_norm_vjp,
+    rnn,
+    rnn_vjp,
     lstm,
     lstm_vjp,
     gru,
     gru_vjp,
     attention,
     attention_vjp,
+    embedding,
+    embedding_vjp,
 };
 
 }  // namespace VARIANT

@@ -11,6 +11,7 @@ sigmoid = fused(reference.sigmoid, forward="sigmoid", vjp="sigmoid_vjp")
 bce_with_logits = fused(reference.bce_with_logits, forward="bce_with_logits", vjp="bce_with_logits_vjp")
 cross_entropy = fused(reference.cross_entropy, forward="cross_entropy", vjp="cross_entropy_vjp")
 batch_norm = fused(reference.batch_norm, forward="batch_norm", vjp="batch_norm_vjp", nondiff=(1, 2))
+embedding = fused(reference.embedding, forward="embedding", vjp="embedding_vjp")
 lstm_cell = fused(reference.lstm_cell, forward="lstm_cell", vjp="lstm_cell_vjp")
 gru_cell = fused(reference.gru_cell, forward="gru_cell", vjp="gru_cell_vjp")
 rnn = fused(reference.rnn, forward="rnn", vjp="rnn_vjp")
@@ -28,7 +29,7 @@ group_norm = fused(reference.group_norm, forward="group_norm", vjp="group_norm_v
 group_norm_silu = fused(reference.group_norm_silu, forward="group_norm_silu", vjp="group_norm_silu_vjp")
 
 ALL = (
-    linear, relu, leaky_relu, tanh, sigmoid, bce_with_logits, cross_entropy, batch_norm,
+    linear, relu, leaky_relu, tanh, sigmoid, bce_with_logits, cross_entropy, batch_norm, embedding,
     lstm_cell, gru_cell, rnn, lstm, gru,
     softmax, log_softmax, attention, gelu, silu, softplus, layer_norm, group_norm, group_norm_silu,
     gated_residual,

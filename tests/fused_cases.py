@@ -78,13 +78,23 @@ def steps(draw, *widths):
 
 @st.composite
 def sequence(draw, gates, others, **choices):
-    """(T, N, gates H), then h, c (N, H), w (gates H, H) and perhaps b (gates H)."""
-    t, n, h = (draw(st.sampled_from(sizes)) for sizes in ([1, 2, 3], [0, 1, 3], [1, 2, 5]))
+    """x (T, N, I), then h, c (N, H), W_ih "i" (gates H, I), W_hh "w" (gates H, H) and perhaps biases "b" (gates H)."""
+    t, n, h, i = (draw(st.sampled_from(sizes)) for sizes in ([1, 2, 3], [0, 1, 3], [1, 2, 5], [1, 2, 3]))
     rng = np.random.default_rng(draw(SEEDS))
-    shapes = {"h": (n, h), "c": (n, h), "w": (gates * h, h), "b": (gates * h,) if draw(st.booleans()) else None}
+    shapes = {"h": (n, h), "c": (n, h), "i": (gates * h, i), "w": (gates * h, h)}
+    shapes["b"] = (gates * h,) if draw(st.booleans()) else None
     rest = [None if shapes[k] is None else rng.uniform(-0.8, 0.8, shapes[k]) for k in others]
     attrs = {k: draw(st.sampled_from(some)) for k, some in choices.items()} | {"reverse": draw(st.booleans())}
-    return [rng.uniform(-2, 2, (t, n, gates * h)), *rest], attrs, LAYOUTS
+    return [rng.uniform(-2, 2, (t, n, i)), *rest], attrs, LAYOUTS
+
+
+@st.composite
+def lookups(draw):
+    """A table (V, D) and numbers of its rows, some of them often."""
+    V, D, shape = draw(SIZES.filter(bool)), draw(SIZES), draw(SHAPES)
+    rng = np.random.default_rng(draw(SEEDS))
+    ids = np.asarray(rng.integers(0, 1 + rng.integers(V), shape))
+    return [rng.uniform(-1, 1, (V, D)), ids], {"padding_idx": draw(st.sampled_from([None, 0, V - 1]))}, LAYOUTS
 
 
 @st.composite
@@ -170,11 +180,12 @@ CASES = {
     "bce_with_logits": elementwise(inputs=2),
     "cross_entropy": classes(),
     "batch_norm": channels(),
+    "embedding": lookups(),
     "lstm_cell": steps("4", "1"),
     "gru_cell": steps("3", "3", "1"),
-    "rnn": sequence(1, "hw", nonlinearity=["tanh", "relu"]),
-    "lstm": sequence(4, "hcw"),
-    "gru": sequence(3, "hwb"),
+    "rnn": sequence(1, "hiwb", nonlinearity=["tanh", "relu"]),
+    "lstm": sequence(4, "hciwb"),
+    "gru": sequence(3, "hiwbb"),
     "softmax": along(),
     "log_softmax": along(),
     "attention": attended(),

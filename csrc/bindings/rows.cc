@@ -1,4 +1,8 @@
 // Softmax, cross-entropy and layer normalisation along the rows of a matrix.
+#include <pybind11/stl.h>
+
+#include <optional>
+
 #include "bind.h"
 
 namespace minigen {
@@ -90,6 +94,37 @@ void layer_norm_vjp(Object delta_, Object x_, Object mean_, Object rstd_, Object
     });
 }
 
+void expect_rows(const Array& ids, index rows) {
+    const int64_t* k = ids.data<int64_t>();
+    for (index r = 0; r < ids.shape[0]; ++r)
+        if (k[r] < 0 || k[r] >= rows)
+            throw py::index_error("ids[" + std::to_string(r) + "] is " + std::to_string(k[r]) + ", not one of the " +
+                                  std::to_string(rows) + " rows 0 to " + std::to_string(rows - 1));
+}
+
+void embedding(Object w_, Object ids_, Object out_) {
+    const Array w = input("w", w_), ids = integers("ids", ids_), out = output("out", out_);
+    w.expect_dims(2);
+    ids.expect_dims(1);
+    out.expect({ids.shape[0], w.shape[1]});
+    expect_apart({w, ids, out});
+    expect_rows(ids, w.shape[0]);
+    without_lock([&] { kernels().embedding(w.data(), ids.data<int64_t>(), out.data(), ids.shape[0], w.shape[1]); });
+}
+
+void embedding_vjp(Object delta_, Object ids_, const std::optional<index>& padding, Object dw_) {
+    const Array delta = input("delta", delta_), ids = integers("ids", ids_), dw = output("dw", dw_);
+    dw.expect_dims(2);
+    ids.expect_dims(1);
+    delta.expect({ids.shape[0], dw.shape[1]});
+    expect_apart({delta, ids, dw});
+    expect_rows(ids, dw.shape[0]);
+    without_lock([&] {
+        kernels().embedding_vjp(delta.data(), ids.data<int64_t>(), padding.value_or(-1), dw.data(), ids.shape[0],
+                                dw.shape[0], dw.shape[1]);
+    });
+}
+
 }  // namespace
 
 void bind_rows(py::module_& m) {
@@ -103,6 +138,9 @@ void bind_rows(py::module_& m) {
     m.def("cross_entropy", cross_entropy, "x"_a, "labels"_a, "loss"_a, "top"_a, "log_sum"_a,
           "-log softmax(x) at each row's label; also writes the row's maximum and log sum e^(x - maximum).");
     m.def("cross_entropy_vjp", cross_entropy_vjp, "delta"_a, "x"_a, "labels"_a, "top"_a, "log_sum"_a, "dx"_a);
+    m.def("embedding", embedding, "w"_a, "ids"_a, "out"_a, "The rows of w that ids names.");
+    m.def("embedding_vjp", embedding_vjp, "delta"_a, "ids"_a, "padding"_a.none(true), "dw"_a,
+          "For each row of dw the sum of delta's rows with its number; zeros for the row `padding`.");
     m.def("layer_norm", layer_norm, "x"_a, "weight"_a.none(true), "bias"_a.none(true), "eps"_a, "y"_a, "mean"_a, "rstd"_a,
           "Normalises each row; the mean (rows, 2) is a sum of two floats.");
     m.def("layer_norm_vjp", layer_norm_vjp, "delta"_a, "x"_a, "mean"_a, "rstd"_a, "weight"_a.none(true), "dx"_a.none(true),

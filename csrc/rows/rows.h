@@ -26,6 +26,11 @@ void layer_norm(const float* x, const float* weight, const float* bias, double e
 void layer_norm_vjp(const float* delta, const float* x, const float* mean, const float* rstd, const float* weight, float* dx,
                     float* dweight, float* dbias, index rows, index size);
 
+// out's rows are those rows of w (V, size) that `ids` names; and back: dw[v] = sum of delta's rows whose id is v, in their order,
+// zeros for v = padding (-1: none is left out).
+void embedding(const float* w, const int64_t* ids, float* out, index count, index size);
+void embedding_vjp(const float* delta, const int64_t* ids, index padding, float* dw, index count, index rows, index size);
+
 // Rows that one task takes: enough work to be worth handing out, and always the same, so that sums do not depend on threads.
 inline index rows_per_task(index size) {
     const index rows = 8192 / (size + 1);

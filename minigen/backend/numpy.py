@@ -15,6 +15,7 @@ import numpy as np
 
 from . import conv, index, philox, reduce, special, window
 from .gated import Gated
+from .lookup import Lookup
 from .norm import SampleNorm
 from .recurrent import Recurrent
 from .smooth import Smooth
@@ -25,7 +26,7 @@ Pair = tuple[int, int]
 _QUICK_POWERS: dict[float, Any] = {-1: np.reciprocal, 0.5: np.sqrt, 1: np.copy, 2: np.square, 3: lambda x: x * x * x}
 
 
-class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated):
+class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
     """Array functions under the names that ops call (``be.mul``, ``be.matmul``, ...)."""
 
     name = "numpy"

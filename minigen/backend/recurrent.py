@@ -27,6 +27,8 @@ class Recurrent:
     """The part of NumpyBackend that runs through time. Its products and activations are the backend's own."""
 
     matmul: Any
+    linear: Any
+    linear_vjp: Any
     tanh: Any
     tanh_vjp: Any
     relu: Any
@@ -77,53 +79,65 @@ class Recurrent:
         return dx, dg, delta * z
 
     # through time ---------------------------------------------------------------------------------
-    def rnn(self, x: Array, h: Array, w: Array, nonlinearity: str, reverse: bool) -> tuple[Array, Any]:
-        f, h0, hs = self.tanh if nonlinearity == "tanh" else self.relu, h, np.empty(x.shape, x.dtype)
+    def rnn(
+        self, x: Array, h: Array, w_ih: Array, w_hh: Array, b: Array | None, nonlinearity: str, reverse: bool
+    ) -> tuple[Array, Any]:
+        f, h0, hs = self.tanh if nonlinearity == "tanh" else self.relu, h, np.empty((*x.shape[:2], len(w_hh)), x.dtype)
+        a = self.linear(x, w_ih, b)[0]
         for t in _times(len(x), reverse):
-            hs[t] = h = f(x[t] + self.matmul(h, w.T))[0]
-        return hs, (hs, h0, w, nonlinearity, reverse)
+            hs[t] = h = f(a[t] + self.matmul(h, w_hh.T))[0]
+        return hs, (x, hs, h0, w_ih, w_hh, nonlinearity, reverse)
 
     def rnn_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
-        hs, h0, w, nonlinearity, reverse = saved
+        x, hs, h0, w_ih, w_hh, nonlinearity, reverse = saved
         vjp = self.tanh_vjp if nonlinearity == "tanh" else self.relu_vjp
-        dx, dh = np.empty(hs.shape, hs.dtype), np.zeros_like(h0)
+        da, dh = np.empty(hs.shape, hs.dtype), np.zeros_like(h0)
         for t in _times(len(hs), not reverse):
-            dx[t] = vjp(hs[t], (True,), delta[t] + dh)[0]
-            dh = self.matmul(dx[t], w)
-        return dx, dh, self._weight(dx, before(hs, h0, reverse)) if mask[2] else None
+            da[t] = vjp(hs[t], (True,), delta[t] + dh)[0]
+            dh = self.matmul(da[t], w_hh)
+        dx, dw_ih, db = self.linear_vjp((x, w_ih), (mask[0], mask[2], mask[4]), da)
+        return dx, dh, dw_ih, self._weight(da, before(hs, h0, reverse)) if mask[3] else None, db
 
-    def lstm(self, x: Array, h: Array, c: Array, w: Array, reverse: bool) -> tuple[tuple[Array, Array], Any]:
+    def lstm(
+        self, x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, b: Array | None, reverse: bool
+    ) -> tuple[tuple[Array, Array], Any]:
         h0, hs, steps = h, np.empty((*x.shape[:2], h.shape[-1]), x.dtype), {}
+        a = self.linear(x, w_ih, b)[0]
         for t in _times(len(x), reverse):
-            (h, c), steps[t] = self.lstm_cell(x[t] + self.matmul(h, w.T), c)
+            (h, c), steps[t] = self.lstm_cell(a[t] + self.matmul(h, w_hh.T), c)
             hs[t] = h
-        return (hs, c), (hs, h0, steps, w, reverse)
+        return (hs, c), (x, hs, h0, steps, w_ih, w_hh, reverse)
 
     def lstm_vjp(self, saved: Any, mask: Sequence[bool], dhs: Array | None, dc: Array | None) -> tuple[Any, ...]:
-        hs, h0, steps, w, reverse = saved
-        dx, dh = np.empty((*hs.shape[:2], len(w)), hs.dtype), np.zeros_like(h0)
+        x, hs, h0, steps, w_ih, w_hh, reverse = saved
+        da, dh = np.empty((*hs.shape[:2], len(w_hh)), hs.dtype), np.zeros_like(h0)
         for t in _times(len(hs), not reverse):
-            dx[t], dc = self.lstm_cell_vjp(steps[t], (True, True), dh if dhs is None else dhs[t] + dh, dc)
-            dh = self.matmul(dx[t], w)
-        return dx, dh, dc, self._weight(dx, before(hs, h0, reverse)) if mask[3] else None
+            da[t], dc = self.lstm_cell_vjp(steps[t], (True, True), dh if dhs is None else dhs[t] + dh, dc)
+            dh = self.matmul(da[t], w_hh)
+        dx, dw_ih, db = self.linear_vjp((x, w_ih), (mask[0], mask[3], mask[5]), da)
+        return dx, dh, dc, dw_ih, self._weight(da, before(hs, h0, reverse)) if mask[4] else None, db
 
-    def gru(self, x: Array, h: Array, w: Array, b: Array | None, reverse: bool) -> tuple[Array, Any]:
+    def gru(
+        self, x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reverse: bool
+    ) -> tuple[Array, Any]:
         h0, hs, steps = h, np.empty((*x.shape[:2], h.shape[-1]), x.dtype), {}
+        a = self.linear(x, w_ih, b_ih)[0]
         for t in _times(len(x), reverse):
-            g = self.matmul(h, w.T)
-            h, steps[t] = self.gru_cell(x[t], g if b is None else g + b, h)
+            g = self.matmul(h, w_hh.T)
+            h, steps[t] = self.gru_cell(a[t], g if b_hh is None else g + b_hh, h)
             hs[t] = h
-        return hs, (hs, h0, steps, w, reverse)
+        return hs, (x, hs, h0, steps, w_ih, w_hh, reverse)
 
     def gru_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
-        hs, h0, steps, w, reverse = saved
-        shape = (*hs.shape[:2], len(w))
-        dx, dg, dh = np.empty(shape, hs.dtype), np.empty(shape, hs.dtype), np.zeros_like(h0)
+        x, hs, h0, steps, w_ih, w_hh, reverse = saved
+        shape = (*hs.shape[:2], len(w_hh))
+        da, dg, dh = np.empty(shape, hs.dtype), np.empty(shape, hs.dtype), np.zeros_like(h0)
         for t in _times(len(hs), not reverse):
-            dx[t], dg[t], direct = self.gru_cell_vjp(steps[t], (True,) * 3, delta[t] + dh)
-            dh = direct + self.matmul(dg[t], w)
-        dw = self._weight(dg, before(hs, h0, reverse)) if mask[2] else None
-        return dx, dh, dw, dg.sum(axis=(0, 1)) if mask[3] else None
+            da[t], dg[t], direct = self.gru_cell_vjp(steps[t], (True,) * 3, delta[t] + dh)
+            dh = direct + self.matmul(dg[t], w_hh)
+        dx, dw_ih, db_ih = self.linear_vjp((x, w_ih), (mask[0], mask[2], mask[4]), da)
+        dw_hh = self._weight(dg, before(hs, h0, reverse)) if mask[3] else None
+        return dx, dh, dw_ih, dw_hh, db_ih, dg.sum(axis=(0, 1)) if mask[5] else None
 
     def _weight(self, delta: Array, before: Array) -> Array:
         """sum_t delta_t^T h_{t-1}."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import dtypes, ops
+from .. import dtypes, fused
 from ..tensor import Tensor
 from .check import tensor_of
 
@@ -23,9 +23,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if input.numel() and not (input.array.min() >= 0 and input.array.max() < V):
         bad = input.array[(input.array < 0) | (input.array >= V)].flat[0]
         raise IndexError(f"embedding: index {bad} is out of range for weight {weight.shape}; use 0 to {V - 1}")
-    y = ops.getitem(weight, index=(input.array.copy(),))  # a copy: the gradient must find the same numbers
-    if padding_idx is None:
-        return y
-    if not -V <= padding_idx < V:
-        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for weight {weight.shape}")
-    return ops.where((input == padding_idx % V).unsqueeze(-1), y.detach(), y)
+    if padding_idx is not None:
+        if not -V <= padding_idx < V:
+            raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for weight {weight.shape}")
+        padding_idx %= V
+    return fused.embedding(weight, input, padding_idx=padding_idx)

@@ -149,9 +149,8 @@ class _Recurrent(_Gated):
         return text + "".join(f", {k}={getattr(self, k)}" for k, v in defaults.items() if getattr(self, k) != v)
 
 
-def _projected(x: Tensor, w: Tensor, b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor:
-    """W_ih x_t + b_ih + b_hh for all times in one product."""
-    return F.linear(x, w, None if b_ih is None or b_hh is None else b_ih + b_hh)
+def _sum(b_ih: Tensor | None, b_hh: Tensor | None) -> Tensor | None:
+    return None if b_ih is None or b_hh is None else b_ih + b_hh
 
 
 def _end(hs: Tensor, reverse: bool) -> Tensor:
@@ -179,8 +178,8 @@ class RNN(_Recurrent):
 
     def _run(self, x: Tensor, weights: tuple, states: list[Tensor], reverse: bool) -> tuple[Tensor, list[Tensor]]:
         w_ih, w_hh, b_ih, b_hh = weights
-        gates = _projected(x, w_ih, b_ih, b_hh)
-        hs = fused.rnn(gates, *states, w_hh, nonlinearity=self.nonlinearity, reverse=reverse)
+        bias = _sum(b_ih, b_hh)
+        hs = fused.rnn(x, *states, w_ih, w_hh, bias, nonlinearity=self.nonlinearity, reverse=reverse)
         return hs, [_end(hs, reverse)]
 
 
@@ -196,7 +195,7 @@ class LSTM(_Recurrent):
 
     def _run(self, x: Tensor, weights: tuple, states: list[Tensor], reverse: bool) -> tuple[Tensor, list[Tensor]]:
         w_ih, w_hh, b_ih, b_hh = weights
-        hs, c = fused.lstm(_projected(x, w_ih, b_ih, b_hh), *states, w_hh, reverse=reverse)
+        hs, c = fused.lstm(x, *states, w_ih, w_hh, _sum(b_ih, b_hh), reverse=reverse)
         return hs, [_end(hs, reverse), c]
 
 
@@ -211,7 +210,7 @@ class GRU(_Recurrent):
 
     def _run(self, x: Tensor, weights: tuple, states: list[Tensor], reverse: bool) -> tuple[Tensor, list[Tensor]]:
         w_ih, w_hh, b_ih, b_hh = weights
-        hs = fused.gru(F.linear(x, w_ih, b_ih), *states, w_hh, b_hh, reverse=reverse)
+        hs = fused.gru(x, *states, w_ih, w_hh, b_ih, b_hh, reverse=reverse)
         return hs, [_end(hs, reverse)]
 
 

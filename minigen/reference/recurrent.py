@@ -1,7 +1,7 @@
 """Recurrent networks: one step of each kind, and the steps in a row.
 
-The input's part of every step, W_ih x_t + b_ih, does not depend on the step before: it arrives here computed for all
-times at once, as ``input`` (T, N, gates). What remains is the part that has to wait for h_{t-1}.
+The input's part of every step, W_ih x_t + b_ih, does not depend on the step before: it is one product for all times at
+once. What remains is the part that has to wait for h_{t-1}.
 """
 
 from __future__ import annotations
@@ -45,34 +45,44 @@ def gru_cell(input: Tensor, hidden: Tensor, h: Tensor) -> Tensor:
     return (1 - z) * n + z * h
 
 
-def rnn(input: Tensor, h: Tensor, weight: Tensor, *, nonlinearity: str, reverse: bool) -> Tensor:
-    """h_t = f(input_t + W_hh h_{t-1}), f tanh or relu: input (T, N, H), h (N, H), weight (H, H) -> all h_t (T, N, H).
+def rnn(
+    input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, *, nonlinearity: str, reverse: bool
+) -> Tensor:
+    """h_t = f(W_ih x_t + b + W_hh h_{t-1}), f tanh or relu: input (T, N, I), h (N, H), w_ih (H, I), w_hh (H, H), bias
+    (H) -> all h_t (T, N, H).
 
     Elman 1990. ``reverse`` runs from the last time to the first.
     """
     f = ops.tanh if nonlinearity == "tanh" else relu
+    x = linear(input, w_ih, bias)
     hs: list[Tensor] = []
     for t in (times := _order(input, reverse)):
-        h = f(input[t] + linear(h, weight, None))
+        h = f(x[t] + linear(h, w_hh, None))
         hs.append(h)
     return ops.stack([hs[i] for i in times])
 
 
-def lstm(input: Tensor, h: Tensor, c: Tensor, weight: Tensor, *, reverse: bool) -> tuple[Tensor, Tensor]:
-    """h_t, c_t = lstm_cell(input_t + W_hh h_{t-1}, c_{t-1}): input (T, N, 4H), weight (4H, H) -> all h_t (T, N, H), and
-    the last c (N, H)."""
+def lstm(
+    input: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, *, reverse: bool
+) -> tuple[Tensor, Tensor]:
+    """h_t, c_t = lstm_cell(W_ih x_t + b + W_hh h_{t-1}, c_{t-1}): input (T, N, I), h and c (N, H), w_ih (4H, I), w_hh
+    (4H, H), bias (4H) -> all h_t (T, N, H), and the last c (N, H)."""
+    x = linear(input, w_ih, bias)
     hs: list[Tensor] = []
     for t in (times := _order(input, reverse)):
-        h, c = lstm_cell(input[t] + linear(h, weight, None), c)
+        h, c = lstm_cell(x[t] + linear(h, w_hh, None), c)
         hs.append(h)
     return ops.stack([hs[i] for i in times]), c
 
 
-def gru(input: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None, *, reverse: bool) -> Tensor:
-    """h_t = gru_cell(input_t, W_hh h_{t-1} + b_hh, h_{t-1}): input (T, N, 3H), weight (3H, H), bias (3H) -> all h_t
-    (T, N, H)."""
+def gru(
+    input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None, *, reverse: bool
+) -> Tensor:
+    """h_t = gru_cell(W_ih x_t + b_ih, W_hh h_{t-1} + b_hh, h_{t-1}): input (T, N, I), h (N, H), w_ih (3H, I), w_hh (3H,
+    H), biases (3H) -> all h_t (T, N, H)."""
+    x = linear(input, w_ih, b_ih)
     hs: list[Tensor] = []
     for t in (times := _order(input, reverse)):
-        h = gru_cell(input[t], linear(h, weight, bias), h)
+        h = gru_cell(x[t], linear(h, w_hh, b_hh), h)
         hs.append(h)
     return ops.stack([hs[i] for i in times])

@@ -1,4 +1,4 @@
-"""LSTM and GRU sequences on every instruction set: one step written out in float64, guards, refusals, any threads."""
+"""Recurrent layers on every instruction set: one step written out in float64, guards, refusals, any threads."""
 
 import numpy as np
 import pytest
@@ -18,64 +18,128 @@ def numbers(rng, *shape):
     return rng.standard_normal(shape, np.float32)
 
 
+def gates_like(T, N, H):
+    return (T, N, 4, -(-H // 16) * 16)
+
+
+def layer(rng, gates, T, N, D, H):
+    """x, h, w_ih, w_hh and two biases."""
+    shapes = (T, N, D), (N, H), (gates * H, D), (gates * H, H), (gates * H,), (gates * H,)
+    scales = 1, 1, max(D, 1) ** -0.5, H**-0.5, 1, 1
+    return [numbers(rng, *s) * np.float32(k) for s, k in zip(shapes, scales, strict=True)]
+
+
+def affine(x, w, b):
+    return x @ w.T.astype(np.float64) + (0 if b is None else b)
+
+
+SIZES = {
+    "T": st.sampled_from([1, 2, 5, 35]), "N": st.sampled_from([0, 1, 3, 8, 17, 33]),
+    "D": st.sampled_from([1, 5, 16, 67]), "H": st.sampled_from([1, 7, 16, 33, 130]),
+    "reverse": st.booleans(), "biased": st.booleans(), "seed": st.integers(0, 2**32 - 1),
+}  # fmt: skip
+close = {"rtol": 2e-5, "atol": 2e-5}
+
+
 @variants
 @settings(max_examples=25)
-@given(T=st.sampled_from([1, 2, 5]), N=st.sampled_from([0, 1, 3, 17, 33]), H=st.sampled_from([1, 7, 16, 33, 130]),
-       reverse=st.booleans(), seed=st.integers(0, 2**32 - 1))  # fmt: skip
-def test_states_and_cells_are_the_equations(guarded, variant, T, N, H, reverse, seed):
+@given(**SIZES)
+def test_lstm_is_its_equations(guarded, variant, T, N, D, H, reverse, biased, seed):
     _cpu.set_variant(variant)
     rng = np.random.default_rng(seed)
-    h0, c0 = numbers(rng, N, H), numbers(rng, N, H)
-    order = range(T)[::-1] if reverse else range(T)
+    x, h0, w_ih, w_hh, b, _ = layer(rng, 4, T, N, D, H)
+    b, c0 = b if biased else None, numbers(rng, N, H)
     with guarded() as empty:
-        x, w = numbers(rng, T, N, 4 * H), numbers(rng, 4 * H, H) / np.float32(H**0.5)
-        hs, gates, cells = empty(T, N, H), empty(T, N, 4 * H), empty(T + 1, N, H)
-        _cpu.lstm(x, h0, c0, w, reverse, hs, gates, cells)
+        hs, cells = empty(T, N, H), empty(T + 1, N, H)
+        _cpu.lstm(x, h0, c0, w_ih, w_hh, b, reverse, hs, empty(*gates_like(T, N, H)), cells)
         h, c = h0.astype(np.float64), c0.astype(np.float64)
-        for step, t in enumerate(order):
-            i, f, g, o = np.split(x[t] + h @ w.T.astype(np.float64), 4, axis=1)
+        for step, t in enumerate(range(T)[::-1] if reverse else range(T)):
+            i, f, g, o = np.split(affine(x[t], w_ih, b) + affine(h, w_hh, None), 4, axis=1)
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             h = sigmoid(o) * np.tanh(c)
-            np.testing.assert_allclose(cells[step + 1], c, rtol=1e-5, atol=1e-5)
-            np.testing.assert_allclose(hs[t], h, rtol=1e-5, atol=1e-5)
-        x, w, b = numbers(rng, T, N, 3 * H), numbers(rng, 3 * H, H) / np.float32(H**0.5), numbers(rng, 3 * H)
-        hs, gates, h = empty(T, N, H), empty(T, N, 4 * H), h0.astype(np.float64)
-        _cpu.gru(x, h0, w, b, reverse, hs, gates)
-        for t in order:
-            (xr, xz, xn), (gr, gz, gn) = np.split(x[t], 3, axis=1), np.split(h @ w.T.astype(np.float64) + b, 3, axis=1)
+            np.testing.assert_allclose(cells[step + 1], c, **close)
+            np.testing.assert_allclose(hs[t], h, **close)
+
+
+@variants
+@settings(max_examples=25)
+@given(**SIZES)
+def test_gru_is_its_equations(guarded, variant, T, N, D, H, reverse, biased, seed):
+    _cpu.set_variant(variant)
+    rng = np.random.default_rng(seed)
+    x, h0, w_ih, w_hh, b_ih, b_hh = layer(rng, 3, T, N, D, H)
+    b_ih, b_hh = (b_ih, b_hh) if biased else (None, None)
+    with guarded() as empty:
+        hs, h = empty(T, N, H), h0.astype(np.float64)
+        _cpu.gru(x, h0, w_ih, w_hh, b_ih, b_hh, reverse, hs, empty(*gates_like(T, N, H)))
+        for t in range(T)[::-1] if reverse else range(T):
+            xr, xz, xn = np.split(affine(x[t], w_ih, b_ih), 3, axis=1)
+            gr, gz, gn = np.split(affine(h, w_hh, b_hh), 3, axis=1)
             z, n = sigmoid(xz + gz), np.tanh(xn + sigmoid(xr + gr) * gn)
             h = (1 - z) * n + z * h
-            np.testing.assert_allclose(hs[t], h, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(hs[t], h, **close)
+
+
+@variants
+@pytest.mark.parametrize("relu", [False, True])
+@settings(max_examples=15)
+@given(**SIZES)
+def test_rnn_and_its_gradient_are_their_equations(guarded, variant, relu, T, N, D, H, reverse, biased, seed):
+    _cpu.set_variant(variant)
+    rng = np.random.default_rng(seed)
+    x, h0, w_ih, w_hh, b, _ = layer(rng, 1, T, N, D, H)
+    b, dhs, w_hh = b if biased else None, numbers(rng, T, N, H), w_hh / 2  # relu does not bound the states
+    order = list(range(T))[::-1] if reverse else list(range(T))
+    with guarded() as empty:
+        hs, dg, dx, dh = empty(T, N, H), empty(T, N, H), empty(T, N, D), empty(N, H)
+        _cpu.rnn(x, h0, w_ih, w_hh, b, relu, reverse, hs)
+        h = h0.astype(np.float64)
+        for t in order:
+            a = affine(x[t], w_ih, b) + affine(h, w_hh, None)
+            h = np.maximum(a, 0) if relu else np.tanh(a)
+            np.testing.assert_allclose(hs[t], h, **close)
+        _cpu.rnn_vjp(hs, w_ih, w_hh, dhs, relu, reverse, dg, dx, dh)
+        back = np.zeros((N, H))
+        for t in order[::-1]:
+            error = (dhs[t] + back) * ((hs[t] > 0) if relu else 1 - hs[t].astype(np.float64) ** 2)
+            back = error @ w_hh
+            np.testing.assert_allclose(dg[t], error, **close)
+            np.testing.assert_allclose(dx[t], error @ w_ih, **close)
+        np.testing.assert_allclose(dh, back, **close)
 
 
 @variants
 @pytest.mark.parametrize("reverse", [False, True])
-def test_gradients_are_the_slopes_of_the_forward_pass(guarded, variant, reverse):
+@pytest.mark.parametrize(("T", "N", "D", "H"), [(3, 2, 5, 21), (35, 9, 3, 70)])
+def test_gradients_are_the_slopes_of_the_forward_pass(guarded, variant, reverse, T, N, D, H):
     """Along random directions: <gradient, direction> against (C(x + e direction) - C(x - e direction)) / 2e."""
     _cpu.set_variant(variant)
-    rng, T, N, H, e = np.random.default_rng(1), 3, 2, 21, 1e-2
-    like, h, c, w = numbers(rng, T, N, H), numbers(rng, N, H), numbers(rng, N, H), numbers(rng, 4 * H, H) / 5
-    x = numbers(rng, T, N, 4 * H)
+    rng, e = np.random.default_rng(1), 1e-2
+    x, h, w_ih, w_hh, b, b_hh = layer(rng, 4, T, N, D, H)
+    like, c = numbers(rng, T, N, H) / np.float32(T * N * H) ** 0.5, numbers(rng, N, H)
 
     def lstm(x, h, c):
-        hs, gates, cells = (np.empty(s, np.float32) for s in ((T, N, H), (T, N, 4 * H), (T + 1, N, H)))
-        _cpu.lstm(x, h, c, w, reverse, hs, gates, cells)
+        hs, gates, cells = (np.empty(s, np.float32) for s in ((T, N, H), gates_like(T, N, H), (T + 1, N, H)))
+        _cpu.lstm(x, h, c, w_ih, w_hh, b, reverse, hs, gates, cells)
         return (hs.astype(np.float64) * like).sum(), gates, cells
 
+    three = [a[: 3 * H].copy() for a in (w_ih, w_hh, b, b_hh)]
+
     def gru(x, h):
-        hs, gates = np.empty((T, N, H), np.float32), np.empty((T, N, 4 * H), np.float32)
-        _cpu.gru(x, h, w[: 3 * H].copy(), None, reverse, hs, gates)
+        hs, gates = np.empty((T, N, H), np.float32), np.empty(gates_like(T, N, H), np.float32)
+        _cpu.gru(x, h, *three, reverse, hs, gates)
         return (hs.astype(np.float64) * like).sum(), gates, hs
 
     with guarded() as empty:
-        dx, dh, dc = empty(T, N, 4 * H), empty(N, H), empty(N, H)
-        _cpu.lstm_vjp(*lstm(x, h, c)[1:], w, like, None, reverse, dx, dh, dc)
+        dg, dx, dh, dc = empty(T, N, 4 * H), empty(T, N, D), empty(N, H), empty(N, H)
+        _cpu.lstm_vjp(*lstm(x, h, c)[1:], w_ih, w_hh, like, None, reverse, dg, dx, dh, dc)
         slopes(lstm, (x, h, c), (dx, dh, dc), rng, e)
-        x = x[..., : 3 * H].copy()
+        assert not np.isnan(dg).any()
         _, gates, hs = gru(x, h)
-        dx, dg, dh = empty(T, N, 3 * H), empty(T, N, 3 * H), empty(N, H)
-        _cpu.gru_vjp(gates, hs, h, w[: 3 * H].copy(), like, reverse, dx, dg, dh)
+        da, dg, dx, dh = empty(T, N, 3 * H), empty(T, N, 3 * H), empty(T, N, D), empty(N, H)
+        _cpu.gru_vjp(gates, hs, h, *three[:2], like, reverse, da, dg, dx, dh)
         slopes(gru, (x, h), (dx, dh), rng, e)
+        assert not np.isnan(da).any() and not np.isnan(dg).any()
 
 
 def slopes(function, inputs, gradients, rng, e):
@@ -86,26 +150,53 @@ def slopes(function, inputs, gradients, rng, e):
         assert (gradient * direction).sum() == pytest.approx(slope, rel=5e-3, abs=5e-3)
 
 
-def test_any_number_of_threads_gives_the_same_bits():
-    rng, (T, N, H) = np.random.default_rng(0), (3, 37, 150)
-    x, h, c, w = numbers(rng, T, N, 4 * H), numbers(rng, N, H), numbers(rng, N, H), numbers(rng, 4 * H, H) / 12
-    like, seen = numbers(rng, T, N, H), set()
+@variants
+def test_any_number_of_threads_gives_the_same_bits(variant):
+    _cpu.set_variant(variant)
+    T, N, D, H = 9, 37, 70, 150
+    rng, seen = np.random.default_rng(0), set()
+    x, h, w_ih, w_hh, b, b_hh = layer(rng, 4, T, N, D, H)
+    like, c = numbers(rng, T, N, H), numbers(rng, N, H)
+    three, one = ([a[: k * H].copy() for a in (w_ih, w_hh, b, b_hh)] for k in (3, 1))
     for threads in (1, 2, 8):
         _cpu.set_num_threads(threads)
-        hs, gates, cells, dx, dh, dc = (
-            np.empty(s, np.float32) for s in ((T, N, H), x.shape, (T + 1, N, H), x.shape, (N, H), (N, H))
-        )
-        _cpu.lstm(x, h, c, w, False, hs, gates, cells)
-        _cpu.lstm_vjp(gates, cells, w, like, None, False, dx, dh, dc)
-        seen.add(b"".join(a.tobytes() for a in (hs, cells, dx, dh, dc)))
+        states = [np.empty((T, N, H), np.float32) for _ in range(3)]
+        dgs = [np.empty((T, N, k * H), np.float32) for k in (4, 3, 3, 1)]
+        dxs, ends = [np.empty(x.shape, np.float32) for _ in range(3)], [np.empty(h.shape, np.float32) for _ in range(4)]
+        gates, cells = np.zeros(gates_like(T, N, H), np.float32), np.empty((T + 1, N, H), np.float32)
+        _cpu.lstm(x, h, c, w_ih, w_hh, b, False, states[0], gates, cells)
+        _cpu.lstm_vjp(gates, cells, w_ih, w_hh, like, None, False, dgs[0], dxs[0], ends[0], ends[1])
+        _cpu.gru(x, h, *three, True, states[1], gates)
+        _cpu.gru_vjp(gates, states[1], h, *three[:2], like, True, dgs[1], dgs[2], dxs[1], ends[2])
+        _cpu.rnn(x, h, *one[:3], False, False, states[2])
+        _cpu.rnn_vjp(states[2], *one[:2], like, False, False, dgs[3], dxs[2], ends[3])
+        seen.add(b"".join(a.tobytes() for a in (*states, cells, *dgs, *dxs, *ends)))
     assert len(seen) == 1
+
+
+def test_gradients_that_nobody_wants_are_left_out():
+    rng, (T, N, D, H) = np.random.default_rng(2), (4, 5, 6, 7)
+    x, h, w_ih, w_hh, b, _ = layer(rng, 1, T, N, D, H)
+    hs, like, found = np.empty((T, N, H), np.float32), numbers(rng, T, N, H), []
+    _cpu.rnn(x, h, w_ih, w_hh, b, False, False, hs)
+    for dx, dh in ((None, None), (np.empty_like(x), np.empty_like(h))):
+        found.append(np.empty((T, N, H), np.float32))
+        _cpu.rnn_vjp(hs, w_ih, w_hh, like, False, False, found[-1], dx, dh)
+    assert (found[0] == found[1]).all()
 
 
 def test_shapes_that_do_not_fit_are_refused():
     f = lambda *shape: np.ones(shape, np.float32)  # noqa: E731
-    with pytest.raises(ValueError, match=r"w must have the shape \(12, 3\), got \(13, 3\)"):
-        _cpu.lstm(f(2, 1, 12), f(1, 3), f(1, 3), f(13, 3), False, f(2, 1, 3), f(2, 1, 12), f(3, 1, 3))
+    first = f(2, 1, 5), f(1, 3), f(1, 3), f(12, 5)
+    with pytest.raises(ValueError, match=r"w_hh must have the shape \(12, 3\), got \(13, 3\)"):
+        _cpu.lstm(*first, f(13, 3), None, False, f(2, 1, 3), f(2, 1, 4, 16), f(3, 1, 3))
+    with pytest.raises(ValueError, match=r"w_ih must have the shape \(12, 4\), got \(11, 4\)"):
+        _cpu.lstm(*first[:3], f(11, 4), f(12, 3), None, False, f(2, 1, 3), f(2, 1, 4, 16), f(3, 1, 3))
+    with pytest.raises(ValueError, match=r"x must have the shape \(2, 1, 4\)"):
+        _cpu.lstm(*first[:3], f(12, 4), f(12, 3), None, False, f(2, 1, 3), f(2, 1, 4, 16), f(3, 1, 3))
     with pytest.raises(ValueError, match=r"cells must have the shape \(3, 1, 3\)"):
-        _cpu.lstm(f(2, 1, 12), f(1, 3), f(1, 3), f(12, 3), False, f(2, 1, 3), f(2, 1, 12), f(2, 1, 3))
-    with pytest.raises(ValueError, match=r"b must have the shape \(9,\)"):
-        _cpu.gru(f(2, 1, 9), f(1, 3), f(9, 3), f(8), False, f(2, 1, 3), f(2, 1, 12))
+        _cpu.lstm(*first, f(12, 3), None, False, f(2, 1, 3), f(2, 1, 4, 16), f(2, 1, 3))
+    with pytest.raises(ValueError, match=r"gates must have the shape \(2, 1, 4, 16\)"):
+        _cpu.lstm(*first, f(12, 3), None, False, f(2, 1, 3), f(2, 1, 12), f(3, 1, 3))
+    with pytest.raises(ValueError, match=r"b_hh must have the shape \(9,\)"):
+        _cpu.gru(*first[:2], f(9, 5), f(9, 3), None, f(8), False, f(2, 1, 3), f(2, 1, 4, 16))

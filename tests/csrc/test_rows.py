@@ -158,3 +158,31 @@ def test_column_sums_lose_no_digits_over_many_rows_and_are_the_same_for_any_thre
         np.testing.assert_allclose(out, 100_003 * np.float64(np.float32(0.1)), rtol=1e-6)
         seen.add(out.tobytes())
     assert len(seen) == 1
+
+
+@settings(max_examples=30)
+@given(count=st.sampled_from([0, 1, 5, 300]), V=st.sampled_from([1, 3, 100, 2000]),
+       D=st.sampled_from([0, 1, 7, 128, 513]), padded=st.booleans(), seed=seeds)  # fmt: skip
+def test_embedding_reads_rows_and_adds_up_what_comes_back(guarded, variant, count, V, D, padded, seed):
+    _cpu.set_variant(variant)
+    rng = np.random.default_rng(seed)
+    w, ids = rng.standard_normal((V, D), np.float32), rng.integers(0, 1 + rng.integers(V), count)
+    delta, padding = rng.standard_normal((count, D), np.float32), int(rng.integers(V)) if padded else None
+    want = np.zeros((V, D), np.float32)
+    np.add.at(want, ids[ids != padding], delta[ids != padding])
+    for threads in (1, 2, 8):
+        _cpu.set_num_threads(threads)
+        with guarded() as empty:
+            out, dw = empty(count, D), empty(V, D)
+            _cpu.embedding(w, ids, out)
+            _cpu.embedding_vjp(delta, ids, padding, dw)
+        assert (out == w[ids]).all() and (dw == want).all()  # to the bit: every sum runs in the order of delta
+
+
+def test_an_id_without_a_row_is_refused():
+    w, out = np.ones((3, 2), np.float32), np.ones((2, 2), np.float32)
+    for bad in (3, -1):
+        with pytest.raises(IndexError, match=rf"ids\[1\] is {bad}, not one of the 3 rows 0 to 2"):
+            _cpu.embedding(w, np.array([0, bad]), out)
+        with pytest.raises(IndexError, match=rf"ids\[1\] is {bad}"):
+            _cpu.embedding_vjp(out, np.array([0, bad]), None, w)

@@ -123,9 +123,10 @@ CASES = {
     # recurrent
     "lstm_cell": (lambda x, c: F.cat(fused.lstm_cell(x, c), -1), fixed((3, 8), (3, 2), low=-2.0)),
     "gru_cell": (fused.gru_cell, fixed((3, 6), (3, 6), (3, 2), low=-2.0)),
-    "rnn": (lambda x, h, w: fused.rnn(x, h, w, nonlinearity="tanh", reverse=False), fixed((3, 2, 2), (2, 2), (2, 2))),
-    "lstm": (lambda *xs: sum(fused.lstm(*xs, reverse=False)), fixed((3, 2, 8), (2, 2), (2, 2), (8, 2))),
-    "gru": (lambda *xs: fused.gru(*xs, reverse=True), fixed((3, 2, 6), (2, 2), (6, 2), (6,))),
+    "rnn": (lambda *xs: fused.rnn(*xs, nonlinearity="tanh", reverse=False),
+            fixed((3, 2, 3), (2, 2), (2, 3), (2, 2), (2,))),
+    "lstm": (lambda *xs: sum(fused.lstm(*xs, reverse=False)), fixed((3, 2, 3), (2, 2), (2, 2), (8, 3), (8, 2), (8,))),
+    "gru": (lambda *xs: fused.gru(*xs, reverse=True), fixed((3, 2, 3), (2, 2), (6, 3), (6, 2), (6,), (6,))),
 }
 # Integers or bools come out: nothing flows.
 NOT_DIFFERENTIABLE = {

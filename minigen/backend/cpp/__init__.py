@@ -17,6 +17,7 @@ from . import native
 from .arrays import Array, fast, ready
 from .attention import HeadAttention
 from .gated import GatedUnits
+from .lookup import Tables
 from .native import kernels as _cpu
 from .norm import Norm
 from .pointwise import Pointwise
@@ -27,7 +28,7 @@ from .recurrent import Sequences
 _WORD = (1 << 64) - 1
 
 
-class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttention, Sequences):
+class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttention, Sequences, Tables):
     """NumpyBackend, accelerated for float32 by vectorised, multi-threaded C++."""
 
     name = "cpp"
