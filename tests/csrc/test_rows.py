@@ -160,6 +160,7 @@ def test_column_sums_lose_no_digits_over_many_rows_and_are_the_same_for_any_thre
     assert len(seen) == 1
 
 
+@variants
 @settings(max_examples=30)
 @given(count=st.sampled_from([0, 1, 5, 300]), V=st.sampled_from([1, 3, 100, 2000]),
        D=st.sampled_from([0, 1, 7, 128, 513]), padded=st.booleans(), seed=seeds)  # fmt: skip
