@@ -4,7 +4,7 @@
 // from the last-level cache for its first tile of rows and from L2 for the others. The rows are read where they lie, one
 // number into all lanes: packing them would gain nothing. A tile keeps its sums in registers over the whole length of the
 // product and leaves them to the step's own formula while they are hot.
-// Gain: 99% of the processor's peak with 8 rows and 4 MB of weights, where a general product, packing both sides, reached 65%.
+// Gain: layers of 512 run at 103 of 118 GFLOP/s, input product and gates included (AMD EPYC, Zen 4, one thread).
 //
 // No sequence of a batch waits for another one: a task takes some of them through all times, and threads never meet.
 #pragma once
