@@ -12,8 +12,7 @@
 // A price: infinity or NaN in one pixel makes NaN of all results of its tiles.
 #include "winograd.h"
 
-#include "toom_cook.h"
-#include "vectors.h"
+#include "winograd_filters.h"
 
 namespace minigen {
 namespace VARIANT {
@@ -21,154 +20,6 @@ namespace {
 
 constexpr index TASK = 160 << 10;        // floats of V and D that a task works on: they stay in L2
 constexpr index WEIGHT_BLOCK = 1 << 20;  // floats of V and D between two rounds of products, for the weight gradient
-
-// How a problem is cut. `in` and `out` say where each pixel of x and of y lies in the images of vectors.
-template <class F> struct Cut {
-    static constexpr index M = F::M, N = F::N, R = F::R, E = N * N;
-    const Conv& s;
-    index C, O, stride, phases, CB, KB, OB;       // blocks of VL: channels of x, of all its phases, of y; the last two even
-    index TH, TW, tiles, rows, cols, out_cols;    // of an image: tiles, the size of a phase of x and the width of y
-    index phase_size, x_size, y_size;             // floats of one block of channels
-    index *in, *out;
-
-    Cut(const Conv& s_)
-        : s(s_), C(s.C / s.G), O(s.O / s.G), stride(s.SH), phases(stride * stride), CB(ceil_div(C, VL)), KB(even(phases * CB)),
-          OB(even(ceil_div(O, VL))), TH(ceil_div(s.OH, M)), TW(ceil_div(s.OW, M)), tiles(TH * TW), rows(TH * M + R - 1),
-          cols(TW * M + R - 1), out_cols(TW * M), phase_size(rows * cols * VL), x_size(phases * phase_size),
-          y_size(TH * M * out_cols * VL) {
-        Tables tables(s.H * s.W + s.OH * s.OW);
-        in = tables.take(s.H * s.W);
-        out = tables.take(s.OH * s.OW);
-        for (index h = 0, p = 0; h < s.H; ++h)
-            for (index w = 0; w < s.W; ++w, ++p) {
-                const index u = h + s.PH, v = w + s.PW, row = u / stride, col = v / stride;
-                const bool within = row < rows && col < cols;  // what no window reaches goes to a place beside the images
-                in[p] = within ? (u % stride * stride + v % stride) * phase_size + (row * cols + col) * VL : x_size;
-            }
-        for (index h = 0, p = 0; h < s.OH; ++h)
-            for (index w = 0; w < s.OW; ++w, ++p) out[p] = (h * out_cols + w) * VL;
-    }
-    index x_corner(index t) const { return (t / TW * M * cols + t % TW * M) * VL; }
-    index y_corner(index t) const { return (t / TW * M * out_cols + t % TW * M) * VL; }
-    // From one e to the next in V or D with so many blocks of so many tiles: one line more, or all would fall on the same sets of a cache
-    static index step(index blocks, index count) { return blocks * count * VL + VL; }
-};
-
-template <int S> inline void load_square(const float* from, index row, index col, vec (&v)[S][S]) {
-#pragma GCC unroll 8
-    for (int i = 0; i < S; ++i)
-#pragma GCC unroll 8
-        for (int j = 0; j < S; ++j) v[i][j] = load(from + i * row + j * col);
-}
-template <int S> inline void store_square(float* to, index row, index col, const vec (&v)[S][S]) {
-#pragma GCC unroll 8
-    for (int i = 0; i < S; ++i)
-#pragma GCC unroll 8
-        for (int j = 0; j < S; ++j) store(to + i * row + j * col, v[i][j]);
-}
-
-// V of one image: v[e][block][tile] from its planes. `v` begins at the image's first tile of `count` in all.
-template <class F> void input_tiles(const Cut<F>& c, const float* x, float* v, index count) {
-    constexpr int N = F::N;
-    const index step = Cut<F>::step(c.KB, count);
-    float* const image = scratch_floats(Scratch::image, c.x_size + VL);
-    __builtin_memset(image, 0, sizeof(float) * c.x_size);
-    for (index block = 0; block < c.CB; ++block) {
-        rows_to_vectors(x + block * VL * c.s.H * c.s.W, c.s.H * c.s.W, lanes(block, c.C), c.s.H * c.s.W, image,
-                        [&](index p) { return c.in[p]; });
-        for (index phase = 0; phase < c.phases; ++phase)
-            for (index t = 0; t < c.tiles; ++t) {
-                vec square[N][N], point[N][N];
-                load_square(image + phase * c.phase_size + c.x_corner(t), c.cols * VL, VL, square);
-                Transforms<F>::input(square, point);
-                store_square(v + ((phase * c.CB + block) * count + t) * VL, N * step, step, point);
-            }
-    }
-    for (index block = c.phases * c.CB; block < c.KB; ++block)  // what makes the number of blocks even
-        for (index e = 0; e < N * N; ++e) __builtin_memset(v + e * step + block * count * VL, 0, sizeof(float) * c.tiles * VL);
-}
-
-// D of one image, from its planes of g.
-template <class F> void output_tiles(const Cut<F>& c, const float* g, float* d, index count) {
-    constexpr int N = F::N, M = F::M;
-    const index step = Cut<F>::step(c.OB, count);
-    float* const image = scratch_floats(Scratch::image, c.y_size);
-    __builtin_memset(image, 0, sizeof(float) * c.y_size);
-    for (index block = 0; block < c.OB; ++block) {
-        const index outputs = lanes(block, c.O), pixels = c.s.OH * c.s.OW;
-        if (outputs <= 0) __builtin_memset(image, 0, sizeof(float) * c.y_size);
-        else rows_to_vectors(g + block * VL * pixels, pixels, outputs, pixels, image, [&](index p) { return c.out[p]; });
-        for (index t = 0; t < c.tiles; ++t) {
-            vec square[M][M], point[N][N];
-            load_square(image + c.y_corner(t), c.out_cols * VL, VL, square);
-            Transforms<F>::output_adjoint(square, point);
-            store_square(d + (block * count + t) * VL, N * step, step, point);
-        }
-    }
-}
-
-// U for every phase of channel c and the VL outputs, or output and the VL channels, whose taps lie in `taps` (T x VL).
-template <class F, class Place> void filter_points(const Cut<F>& c, const float* taps, const Place& place) {
-    constexpr int N = F::N, R = F::R;
-    for (index phase = 0; phase < c.phases; ++phase) {
-        vec square[R][R] = {}, point[N][N];
-        for (index p = phase / c.stride, i = 0; p < c.s.KH; p += c.stride, ++i)
-            for (index q = phase % c.stride, j = 0; q < c.s.KW; q += c.stride, ++j) square[i][j] = load(taps + (p * c.s.KW + q) * VL);
-        Transforms<F>::filter(square, point);
-        for (int e = 0; e < N * N; ++e) store(place(phase, e), point[e / N][e % N]);
-    }
-}
-
-// U for `outer` x `inner` blocks of VL: u[pair of outer blocks][run of inner blocks][e][block][VL][NR]. What is written together
-// lies together, and what is read together makes long lines.
-template <class F> struct Filters {
-    static constexpr index E = F::N * F::N;
-    index outer, inner, run;  // inner blocks in a run
-    Filters(index outer_, index inner_) : outer(outer_), inner(inner_), run(inner % 8 == 0 ? 8 : inner % 4 == 0 ? 4 : 2) {}
-
-    index at(index outer, index block, index e, index k) const {
-        return ((outer / 2 * inner + block / run * run) * E + e * run + block % run) * VL * NR + k * NR + outer % 2 * VL;
-    }
-    float* make(bool with_gaps) const {
-        const index size = outer / 2 * inner * E * VL * NR;
-        float* const u = scratch_floats(Scratch::filter, size);
-        if (with_gaps) __builtin_memset(u, 0, sizeof(float) * size);
-        return u;
-    }
-};
-
-// Matrices of channels x outputs, for V U
-template <class F> const float* filters(const Cut<F>& c, const float* w) {
-    const Filters<F> place(c.OB, c.KB);
-    const index T = c.s.KH * c.s.KW;
-    float* const u = place.make(c.C % VL || c.KB % 2 || c.O % NR);
-    parallel(ceil_div(c.O, VL), [&](index block) {
-        float* const taps = scratch_floats(Scratch::image, c.C * T * VL);
-        rows_to_vectors(w + block * VL * c.C * T, c.C * T, lanes(block, c.O), c.C * T, taps, one_after_another);
-        for (index k = 0; k < c.C; ++k)
-            filter_points(c, taps + k * T * VL, [&](index phase, index e) {
-                return u + place.at(block, phase * c.CB + k / VL, e, k % VL);
-            });
-    });
-    return u;
-}
-
-// Their transposes, for D U^T
-template <class F> const float* transposed_filters(const Cut<F>& c, const float* w) {
-    const Filters<F> place(c.KB, c.OB);
-    const index T = c.s.KH * c.s.KW;
-    float* const u = place.make(c.O % NR || c.phases * c.CB % 2);
-    parallel(c.CB, [&](index block) {
-        float* const taps = scratch_floats(Scratch::image, T * VL);
-        for (index o = 0; o < c.O; ++o) {
-            rows_to_vectors(w + (o * c.C + block * VL) * T, T, lanes(block, c.C), T, taps, one_after_another);
-            filter_points(c, taps, [&](index phase, index e) {
-                return u + place.at(phase * c.CB + block, o / VL, e, o % VL);
-            });
-        }
-    });
-    return u;
-}
 
 // to[e] = from[e] u[e] for all e: (count tiles x from_blocks) times (from_blocks x to_blocks), in vectors
 template <class F> void products(const float* from, index from_blocks, const float* u, float* to, index to_blocks, index count) {
@@ -319,7 +170,7 @@ double Winograd::cost(const Conv& s) const {
 const Winograd* winograd_for(const Conv& s) {
     const bool fits = s.SH == s.SW && s.SH <= 2 && s.KH == s.KW && s.DH == 1 && s.DW == 1;
     const index C = s.C / s.G, O = s.O / s.G, taps = ceil_div(s.KH, s.SH);
-    constexpr index FEWEST = 16, LARGEST = 1 << 16;  // channels, pixels of an image: beyond, vectors stay empty or caches overflow
+    constexpr index FEWEST = 16, LARGEST = 1 << 14;  // channels, pixels of an image: beyond, vectors stay empty or caches overflow
     if (!fits || C < FEWEST || O < FEWEST || s.H * s.W > LARGEST || s.OH * s.OW > LARGEST) return nullptr;
     constexpr double SPEED = 0.85;  // of the product over these tiles, against the one that packs
     double best = double(s.N) * s.OH * s.OW * s.O * C * s.KH * s.KW / VL / SPEED;
