@@ -39,7 +39,7 @@ int class_for(size_t bytes) {
 struct Pool {
     std::mutex mutex;
     Header* free[CLASSES] = {};
-    PoolUse use = {0, size_t(256) << 20, 0, 0};
+    PoolUse use = {0, size_t(1024) << 20, 0, 0};
 };
 Pool& pool() {
     static Pool* const the = [] {  // never destroyed: arrays may outlive everything else
