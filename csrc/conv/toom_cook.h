@@ -16,6 +16,13 @@
 #pragma once
 #include "../variant.h"
 
+// Small loops must be unrolled for their factors to be constants; under a sanitizer that would take the compiler minutes.
+#if defined(__SANITIZE_ADDRESS__)
+#define UNROLL
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace minigen {
 namespace VARIANT {
 
@@ -51,22 +58,22 @@ template <int M_, int R_> struct ToomCook {
 // loops are unrolled, so that factors 0 and 1 cost nothing.
 template <int IN, int OUT, class Entry> inline void both_axes(const vec (&x)[IN][IN], vec (&y)[OUT][OUT], const Entry& entry) {
     vec half[OUT][IN];
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < OUT; ++i)
-#pragma GCC unroll 16
+        UNROLL
         for (int j = 0; j < IN; ++j) {
             vec sum = {};
-#pragma GCC unroll 16
+            UNROLL
             for (int k = 0; k < IN; ++k)
                 if (entry(i, k) != 0) sum += entry(i, k) * x[k][j];
             half[i][j] = sum;
         }
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < OUT; ++i)
-#pragma GCC unroll 16
+        UNROLL
         for (int j = 0; j < OUT; ++j) {
             vec sum = {};
-#pragma GCC unroll 16
+            UNROLL
             for (int k = 0; k < IN; ++k)
                 if (entry(j, k) != 0) sum += entry(j, k) * half[i][k];
             y[i][j] = sum;

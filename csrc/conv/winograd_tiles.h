@@ -39,15 +39,15 @@ template <class F> struct Cut {
 };
 
 template <int S> inline void load_square(const float* from, index row, index col, vec (&v)[S][S]) {
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < S; ++i)
-#pragma GCC unroll 8
+        UNROLL
         for (int j = 0; j < S; ++j) v[i][j] = load(from + i * row + j * col);
 }
 template <int S> inline void store_square(float* to, index row, index col, const vec (&v)[S][S]) {
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < S; ++i)
-#pragma GCC unroll 8
+        UNROLL
         for (int j = 0; j < S; ++j) store(to + i * row + j * col, v[i][j]);
 }
 
