@@ -169,19 +169,48 @@ def test_cross_entropy(dtype, kind):
     near(CPP.cross_entropy_vjp(fast_saved, mask, delta), NUMPY.cross_entropy_vjp(slow_saved, mask, delta), dtype)
 
 
+INPUTS, STATES = 7, 19
+
+
+def layer(dtype, gates, T, N=3):
+    """x, h, w_ih, w_hh of a recurrent layer."""
+    return (
+        random(dtype, T, N, INPUTS), random(dtype, N, STATES),
+        random(dtype, gates * STATES, INPUTS) / 4, random(dtype, gates * STATES, STATES) / 4,
+    )  # fmt: skip
+
+
 @dtypes
 @pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("T", [0, 1, 5])
-def test_lstm_through_time(dtype, reverse, T):
-    N, H = 3, 19
-    x, h, c, w = random(dtype, T, N, 4 * H), random(dtype, N, H), random(dtype, N, H), random(dtype, 4 * H, H) / 4
-    (fast, fast_saved), (slow, slow_saved) = (be.lstm(x, h, c, w, reverse) for be in (CPP, NUMPY))
+def test_rnn_through_time(dtype, reverse, bias, T):
+    x, h, w_ih, w_hh = layer(dtype, 1, T)
+    b = random(dtype, STATES) if bias else None
+    for nonlinearity in ("tanh", "relu"):
+        (fast, fast_saved), (slow, slow_saved) = (
+            be.rnn(x, h, w_ih, w_hh, b, nonlinearity, reverse) for be in (CPP, NUMPY)
+        )
+        near(fast, slow, dtype)
+        if T:
+            delta, mask = random(dtype, T, *h.shape), (True, True, True, True, bias)
+            near(CPP.rnn_vjp(fast_saved, mask, delta), NUMPY.rnn_vjp(slow_saved, mask, delta), dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("T", [0, 1, 5])
+def test_lstm_through_time(dtype, reverse, bias, T):
+    x, h, w_ih, w_hh = layer(dtype, 4, T)
+    c, b = random(dtype, *h.shape), random(dtype, 4 * STATES) if bias else None
+    (fast, fast_saved), (slow, slow_saved) = (be.lstm(x, h, c, w_ih, w_hh, b, reverse) for be in (CPP, NUMPY))
     near(fast, slow, dtype)
     if not T:
         return
-    both = random(dtype, T, N, H), random(dtype, N, H)
+    both = random(dtype, T, *h.shape), random(dtype, *h.shape)
     for dhs, dc in (both, (None, both[1]), (both[0], None)):
-        for mask in ((True,) * 4, (True, True, True, False)):
+        for mask in ((True,) * 5 + (bias,), (True, True, True, False, True, False)):
             near(CPP.lstm_vjp(fast_saved, mask, dhs, dc), NUMPY.lstm_vjp(slow_saved, mask, dhs, dc), dtype)
 
 
@@ -190,12 +219,10 @@ def test_lstm_through_time(dtype, reverse, T):
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("T", [0, 1, 5])
 def test_gru_through_time(dtype, reverse, bias, T):
-    N, H = 3, 19
-    x, h, w = random(dtype, T, N, 3 * H), random(dtype, N, H), random(dtype, 3 * H, H) / 4
-    delta = random(dtype, T, N, H)
-    b = random(dtype, 3 * H) if bias else None
-    (fast, fast_saved), (slow, slow_saved) = (be.gru(x, h, w, b, reverse) for be in (CPP, NUMPY))
+    x, h, w_ih, w_hh = layer(dtype, 3, T)
+    b_ih, b_hh = (random(dtype, 3 * STATES) if bias else None for _ in range(2))
+    (fast, fast_saved), (slow, slow_saved) = (be.gru(x, h, w_ih, w_hh, b_ih, b_hh, reverse) for be in (CPP, NUMPY))
     near(fast, slow, dtype)
     if T:
-        mask = (True, True, True, bias)
+        delta, mask = random(dtype, T, *h.shape), (True, True, True, True, bias, bias)
         near(CPP.gru_vjp(fast_saved, mask, delta), NUMPY.gru_vjp(slow_saved, mask, delta), dtype)
