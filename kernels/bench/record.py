@@ -22,12 +22,21 @@ def flop_linear_vjp(args: tuple, out: Any) -> int:
     return 2 * delta.size * w.shape[1] * (bool(mask[0]) + bool(mask[1]))
 
 
-def recurrent(gates: int) -> tuple[Callable[[tuple, Any], int], Callable[[tuple, Any], int]]:
-    """Forward a product with W_hh (gates H, H) in each step, backward the two that its gradients are."""
-    return (
-        lambda args, out: 2 * args[0].size * (args[0].shape[-1] // gates),
-        lambda args, out: 4 * out[0].size * (out[0].shape[-1] // gates),
-    )
+def recurrent(weights: int) -> tuple[Callable[[tuple, Any], int], Callable[[tuple, Any], int]]:
+    """Argument number ``weights`` is w_ih, then comes w_hh: each multiplies the rows of every step once forward.
+
+    Backward, each gives the gradient of what it multiplied and its own; x's is left out where nobody asks for it.
+    """
+
+    def forward(args: tuple, out: Any) -> int:
+        rows = args[0].size // args[0].shape[-1]
+        return 2 * rows * (args[weights].size + args[weights + 1].size)
+
+    def backward(args: tuple, out: Any) -> int:
+        dhs, (dw_ih, dw_hh) = args[2], out[weights : weights + 2]
+        return 2 * dhs.size // dhs.shape[-1] * (dw_ih.size * (1 + (out[0] is not None)) + 2 * dw_hh.size)
+
+    return forward, backward
 
 
 def flop_gated(args: tuple, out: Any) -> int:
@@ -39,7 +48,7 @@ def flop_gated_vjp(args: tuple, out: Any) -> int:
     return 4 * out[0].size // out[0].shape[2] * sum(dw.size for dw in (out[i] for i in (2, 4, 6)) if dw is not None)
 
 
-RNN, LSTM, GRU = map(recurrent, (1, 4, 3))
+RNN, LSTM, GRU = map(recurrent, (2, 3, 2))
 
 # A product of M x K and K x N is M N K multiplications and additions. A convolution is one, too; padding counts.
 # A kernel with products inside wants its line here: tests/bench compares every step's sum with its definition.

@@ -101,9 +101,8 @@ class Wrong(NumpyBackend):
 def test_what_disagrees_is_not_timed(bench, monkeypatch, capsys):
     monkeypatch.setitem(backend._BACKENDS, "cpp", Wrong())
     monkeypatch.setitem(backend._REASONS, "cpp", "")
-    code = bench("train", "--only", "N1", "--batch-size", "3", "--steps", "1", "--peers", "none", "--backends", "cpp")[
-        0
-    ]
+    options = ("--batch-size", "2", "--steps", "1", "--peers", "none", "--backends", "cpp")
+    code, *_ = bench("train", "--only", "U-Net", *options)
     assert code == 1
 
 
