@@ -39,6 +39,7 @@ int class_for(size_t bytes) {
 struct Pool {
     std::mutex mutex;
     Header* free[CLASSES] = {};
+    size_t asked[CLASSES] = {}, clock = 0;  // when each size was last asked for
     PoolUse use = {0, size_t(1024) << 20, 0, 0};
 };
 Pool& pool() {
@@ -49,6 +50,24 @@ Pool& pool() {
         return p;
     }();
     return *the;
+}
+
+// Takes free blocks off the lists until `bytes` more may wait, those sizes first that nobody has asked for the longest: what another
+// model or batch size has left must not stand in the way of this one.
+Header* make_room(Pool& p, size_t bytes) {
+    Header* dropped = nullptr;
+    while (p.use.kept + bytes > p.use.limit) {
+        int oldest = -1;
+        for (int c = 0; c < CLASSES; ++c)
+            if (p.free[c] && (oldest < 0 || p.asked[c] < p.asked[oldest])) oldest = c;
+        if (oldest < 0) break;
+        Header* const h = p.free[oldest];
+        p.free[oldest] = h->next;
+        p.use.kept -= mapped_bytes(oldest);
+        h->next = dropped;
+        dropped = h;
+    }
+    return dropped;
 }
 
 void unmap(Header* list) {
@@ -75,6 +94,7 @@ void* take_large(size_t bytes, bool zeroed) {
     Header* h;
     {
         std::lock_guard<std::mutex> lock(p.mutex);
+        p.asked[c] = ++p.clock;
         h = p.free[c];
         if (h) {
             p.free[c] = h->next;
@@ -115,16 +135,20 @@ void give_block(void* block) {
     if (h->memory) return std::free(h->memory);
     Pool& p = pool();
     const size_t bytes = mapped_bytes(h->size_class);
+    Header* dropped = nullptr;
     {
         std::lock_guard<std::mutex> lock(p.mutex);
-        if (p.use.kept + bytes <= p.use.limit) {
+        if (bytes <= p.use.limit) {
+            dropped = make_room(p, bytes);
             h->next = p.free[h->size_class];
             p.free[h->size_class] = h;
             p.use.kept += bytes;
-            return;
+        } else {
+            h->next = nullptr;
+            dropped = h;
         }
     }
-    munmap(h, bytes);
+    unmap(dropped);
 }
 
 void* resize_block(void* block, size_t bytes) {
@@ -150,14 +174,7 @@ void limit_pool(size_t bytes) {
     {
         std::lock_guard<std::mutex> lock(p.mutex);
         p.use.limit = bytes;
-        for (int c = CLASSES - 1; c >= 0 && p.use.kept > bytes; --c)
-            while (p.free[c] && p.use.kept > bytes) {
-                Header* const h = p.free[c];
-                p.free[c] = h->next;
-                p.use.kept -= mapped_bytes(c);
-                h->next = dropped;
-                dropped = h;
-            }
+        dropped = make_room(p, 0);
     }
     unmap(dropped);
 }

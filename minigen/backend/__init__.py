@@ -58,7 +58,7 @@ _default = get(os.environ.get("MINIGEN_BACKEND") or ("cpp" if "cpp" in _BACKENDS
 
 def _pool_size() -> int:
     """Bytes of freed arrays that wait for their next use: MINIGEN_POOL in MB; 0 leaves NumPy's own allocator."""
-    text = os.environ.get("MINIGEN_POOL", "256")
+    text = os.environ.get("MINIGEN_POOL", "1024")
     if not text.isdecimal():
         raise ValueError(f"MINIGEN_POOL: must be a number of megabytes, 0 for no pool, got {text!r}")
     return int(text) << 20 if "cpp" in _BACKENDS else 0

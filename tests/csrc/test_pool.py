@@ -150,3 +150,17 @@ def test_a_wrong_setting_is_named():
     done = subprocess.run([sys.executable, "-c", "import minigen"], capture_output=True, text=True,
                           env={**os.environ, "MINIGEN_POOL": "much"})  # fmt: skip
     assert done.returncode and "MINIGEN_POOL: must be a number of megabytes" in done.stderr
+
+
+def test_sizes_that_nobody_asks_for_make_room():
+    _cpu.limit_pool(16 << 20)
+    old = [np.empty(1 << 20, np.float32) for _ in range(3)]  # 4 MB each
+    del old
+    for _ in range(2):
+        new = [np.empty(1 << 19, np.float32) for _ in range(6)]  # 2 MB each: all six fit only without the old ones
+        before = _cpu.pool_use()["fresh"]
+        del new
+    new = [np.empty(1 << 19, np.float32) for _ in range(6)]
+    assert _cpu.pool_use()["fresh"] == before
+    assert _cpu.pool_use()["kept"] <= 16 << 20
+    del new
