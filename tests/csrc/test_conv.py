@@ -74,6 +74,27 @@ def test_every_rung(guarded, close, variant, rung, problem):
         close(out, reference.conv2d(*wide, *attributes), reference.conv2d(*map(np.abs, wide), *attributes))
 
 
+@st.composite
+def wide_problems(draw):
+    """Enough channels for vectors of them and for Winograd's tiles, at sizes that fill neither."""
+    c, o = draw(st.sampled_from([16, 17, 31, 33, 40])), draw(st.sampled_from([16, 19, 32, 45]))
+    kernel, stride = draw(st.sampled_from([1, 2, 3, 4, 5])), draw(st.sampled_from([1, 1, 2]))
+    padding = draw(st.integers(0, 2))
+    size = (draw(st.sampled_from([5, 7, 8, 11, 13])), draw(st.sampled_from([5, 6, 9, 14])))
+    n = draw(st.sampled_from([1, 2, 5, 16]))
+    out = reference.output_size(size, (kernel,) * 2, (stride,) * 2, (padding,) * 2, (1, 1))
+    shapes = (n, c, *size), (o, c, kernel, kernel), (n, o, *out)
+    return shapes, ((stride,) * 2, (padding,) * 2, (1, 1), 1), draw(st.integers(0, 2**32 - 1))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@settings(max_examples=60)
+@given(problem=wide_problems())
+def test_many_channels_at_odd_sizes(guarded, close, variant, problem):
+    _cpu.set_variant(variant)
+    check(guarded, close, problem)
+
+
 def layer(n, c, size, o, kernel, stride, padding):
     out = reference.output_size((size,) * 2, (kernel,) * 2, (stride,) * 2, (padding,) * 2, (1, 1))
     return ((n, c, size, size), (o, c, kernel, kernel), (n, o, *out)), ((stride,) * 2, (padding,) * 2, (1, 1), 1), 0
