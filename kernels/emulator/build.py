@@ -1,0 +1,155 @@
+"""From a kernel's text to a library that can be called: g++, the runtime, and a cache keyed on all that matters."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import platformdirs
+
+from ..source import kernels
+
+HERE = Path(__file__).parent
+INCLUDE = HERE / "include"
+RUNTIME = ("runtime.cc", "async.cc")
+HOOKS = {False: "unchecked.cc", True: "checks.cc"}
+# A GPU joins a product and a sum into one fma, rounded once; so do we, where the processor can.
+COMMON = [
+    "-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-fno-strict-aliasing", "-w",
+]  # fmt: skip
+FAST = ["-O2", "-g1"]
+# The compiler calls a function at every access to memory (-fsanitize=thread) and for every index (bounds), and the
+# functions are ours: no sanitizer's library is linked. Without -fno-tree-sra a float4 might be loaded in four pieces.
+CHECKED = [
+    "-O1", "-g", "-fno-tree-sra", "-fsanitize=thread", "-fsanitize=bounds,integer-divide-by-zero",
+    "-fsanitize-coverage=trace-pc",
+]  # fmt: skip
+
+
+class CompileError(RuntimeError):
+    """The compiler refused a kernel; the text is what it said, with the kernel's lines."""
+
+
+@functools.cache
+def compiler() -> str:
+    """The path of g++ (or what CXX names); a RuntimeError says how to get one."""
+    wanted = (os.environ.get("CXX") or "g++").split()[-1]
+    if found := shutil.which(wanted):
+        return found
+    raise RuntimeError(f"the emulator compiles kernels with {wanted}, which was not found: apt install g++")
+
+
+@functools.cache
+def _machine() -> tuple[str, list[str]]:
+    """(what a library's key must contain of this machine, the flags for it)."""
+    version = subprocess.run([compiler(), "--version"], capture_output=True, text=True).stdout.splitlines()[:1]
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    flags = ["-mfma", "-mavx2"] if re.search(r"\bfma\b", text) and re.search(r"\bavx2\b", text) else []
+    return f"{version} {os.uname().machine if hasattr(os, 'uname') else ''}", flags
+
+
+@functools.cache
+def _own_text() -> str:
+    """Everything of the emulator that goes into a library."""
+    files = sorted((*HERE.glob("*.cc"), *HERE.glob("*.h"), *INCLUDE.glob("*"), Path(__file__)))
+    return "".join(f"{path.name}\n{path.read_text()}" for path in files)
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept: MINIGEN_CACHE or the user's cache folder."""
+    root = os.environ.get("MINIGEN_CACHE") or platformdirs.user_cache_dir("minigen")
+    return Path(root) / "emulator"
+
+
+def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[str, list[str]]]:
+    """(the library's path, {kernel: its parameters' names}) of a kernel's text, compiled if it is new."""
+    names = kernels(text)
+    machine, machine_flags = _machine()
+    flags = [*COMMON, *machine_flags, *(CHECKED if checked else FAST), *options]
+    key = hashlib.sha256("\0".join([_own_text(), machine, *flags, text]).encode()).hexdigest()[:32]
+    library = cache_folder() / f"{key}.so"
+    if not library.exists():
+        # __shared__ becomes static, and the one form that this does not fit is rewritten, on its line
+        text = re.sub(
+            r"extern\s+__shared__\s+((?:__align__|alignas)\s*\(\d+\)\s+)?([\w:]+(?:\s+[\w:]+)*?)\s+((?:__align__|alignas)"
+            r"\s*\(\d+\)\s+)?(\w+)\s*\[\s*\]\s*;",
+            r"EMU_DYNAMIC_SHARED(\2, \4);",
+            text,
+        )
+        table = "".join(f'emu::Kernel<&{name}>::entry("{name}"), ' for name in names)
+        whole = (
+            f'#include "cuda_emulator.h"\n{text}\n#line 1 "emulator"\n'
+            f'extern "C" __attribute__((visibility("default"))) const emu::Entry emu_kernels[] = {{{table}{{}}}};\n'
+        )
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+            made = Path(folder) / "kernel.so"
+            runtime = [str(part) for part in _runtime(checked)]
+            source = Path(folder) / "kernel.cc"
+            source.write_text(whole, encoding="utf-8")
+            object_file = Path(folder) / "kernel.o"
+            _run([compiler(), *flags, f"-I{INCLUDE}", "-c", str(source), "-o", str(object_file)])
+            _run([compiler(), "-shared", str(object_file), *runtime, "-o", str(made), "-lm"])
+            (sizes := Path(folder) / "shared.json").write_text(json.dumps(_shared_arrays(object_file, made)))
+            os.replace(sizes, library.with_suffix(".json"))
+            os.replace(made, library)  # last, in one step: whoever compiles the same at the same time does no harm
+    return library, names
+
+
+def _runtime(checked: bool) -> list[Path]:
+    """The runtime's objects, compiled once."""
+    machine, _ = _machine()
+    key = hashlib.sha256((_own_text() + machine).encode()).hexdigest()[:32]
+    objects = []
+    for name in (*RUNTIME, HOOKS[checked]):
+        done = cache_folder() / f"{key}-{name}.o"
+        if not done.exists():
+            part = done.with_suffix(f".{os.getpid()}")
+            flags = ["-std=c++17", "-O2", "-g1", "-w", "-fPIC", "-fvisibility=hidden"]
+            _run([compiler(), *flags, "-c", str(HERE / name), "-o", str(part)])
+            os.replace(part, done)
+        objects.append(done)
+    return objects
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise CompileError(f"{done.stderr.strip()}\n({' '.join(command[:1])} refused the kernel)")
+
+
+def _shared_arrays(kernel: Path, library: Path) -> list[tuple[str, int, int]]:
+    """(name, offset, size in bytes) of each __shared__ array: the static variables of the kernel's functions."""
+    own = {line.split()[-1] for line in _symbols(kernel)}
+    found = []
+    for line in _symbols(library):
+        address, size, kind, symbol = line.split()
+        local = re.fullmatch(r"_ZZ.*E\d+(\D\w*?)(_\d+)?", symbol)  # of function f: _ZZ1fE4tile, _ZZ1fE4tile_0
+        if local and symbol in own and kind in "bBdDuV":
+            found.append((local[1], int(address, 16), int(size, 16)))
+    return sorted(found, key=lambda array: array[1])
+
+
+def _symbols(binary: Path) -> list[str]:
+    """nm's lines "address size kind name"."""
+    listing = subprocess.run(["nm", "-S", str(binary)], capture_output=True, text=True, check=True).stdout
+    return [line for line in listing.splitlines() if len(line.split()) == 4]
+
+
+def lines(library: Path, offsets: Sequence[int]) -> list[str]:
+    """Each instruction's place in the source, "x.cu:17", of the instruction just before an offset."""
+    command = ["addr2line", "-e", str(library), *(hex(offset - 1) for offset in offsets)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    places = [re.sub(r" \(discriminator.*", "", line) for line in done.stdout.splitlines()]
+    return [Path(place).name for place in places] if len(places) == len(offsets) else ["?"] * len(offsets)

@@ -1,0 +1,207 @@
+"""Kernels that can be launched like CuPy's: ``module.get_function(name)(grid, block, args, shared_mem=0)``."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..source import inlined
+from . import build, memory
+
+_LIMITS = ((2**31 - 1, 65535, 65535), (1024, 1024, 64))  # of a grid and of a block
+_STATIC, _DYNAMIC = 48 << 10, 227 << 10  # bytes of shared memory: without asking, and the most that Hopper gives
+_PYTHON = {bool: np.bool_, int: np.int64, float: np.float64}  # as CuPy takes them
+POISON = np.uint32(0xFFA5FFA5)  # a NaN that no arithmetic makes
+
+
+class KernelError(RuntimeError):
+    """A kernel did what a kernel must not do; the text says what, where, and which thread it was."""
+
+
+def empty(shape: int | Sequence[int]) -> np.ndarray:
+    """A float32 array whose elements count as never written: a checked kernel that reads one is stopped.
+
+    They are NaN, so that an unchecked kernel's result shows the same mistake.
+    """
+    return np.full(shape, POISON, np.uint32).view(np.float32)
+
+
+class _Range(ctypes.Structure):
+    _fields_ = (
+        ("low", ctypes.c_void_p),
+        ("high", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("poisoned", ctypes.c_int),
+    )
+
+
+class _Entry(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p), ("count", ctypes.c_int), ("sizes", ctypes.POINTER(ctypes.c_int)),
+        ("call", ctypes.c_void_p),
+    )  # fmt: skip
+
+
+def load(
+    path: str | Path | None = None,
+    *,
+    code: str | None = None,
+    name: str = "kernel.cu",
+    options: Sequence[str] = (),
+    checked: bool = False,
+) -> Module:
+    """The kernels of the file at ``path`` or of the text ``code`` (then ``name`` is what messages call it).
+
+    ``options`` may hold ``-DNAME=value``; what else CuPy understands is left out. ``checked``: look at every access.
+    Raises CompileError with the compiler's words and the kernel's lines.
+    """
+    if (path is None) == (code is None):
+        raise TypeError("load: give either path or code")
+    defines = tuple(option for option in options if option.startswith("-D"))
+    return Module(inlined(path if path is not None else name, code), defines, checked)
+
+
+class Module:
+    """The kernels of one source text, compiled; as cupy.RawModule."""
+
+    def __init__(self, text: str, options: Sequence[str], checked: bool) -> None:
+        self.path, self._parameters = build.build(text, options, checked)
+        self.checked = checked
+        self._library = library = ctypes.CDLL(str(self.path))
+        self.lock = threading.Lock()  # its shared memory is one
+        library.emu_failure.restype = ctypes.c_char_p
+        library.emu_base.restype = ctypes.c_void_p
+        library.emu_launch.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long, ctypes.c_int, ctypes.c_int]
+        self._shared = json.loads(self.path.with_suffix(".json").read_text())
+        self.shared_bytes = sum(size for _, _, size in self._shared)
+        base = library.emu_base()
+        ranges = (_Range * max(1, len(self._shared)))(
+            *(_Range(base + at, base + at + size, name.encode(), 0) for name, at, size in self._shared)
+        )
+        library.emu_set_shared(len(self._shared), ranges)
+        self._ranges = ranges
+        table = (_Entry * (len(self._parameters) + 1)).in_dll(library, "emu_kernels")
+        self._entries = {entry.name.decode(): entry for entry in table[: len(self._parameters)]}
+
+    @property
+    def kernels(self) -> list[str]:
+        """The names of its kernels."""
+        return list(self._entries)
+
+    def get_function(self, name: str) -> Kernel:
+        """The kernel called ``name``; a ValueError lists those that there are."""
+        if name not in self._entries:
+            raise ValueError(f"get_function: no kernel {name!r}; the source has: {', '.join(self._entries) or 'none'}")
+        return Kernel(self, name, self._entries[name], self._parameters[name])
+
+
+class Kernel:
+    """One kernel; calling it launches it and waits for its end, as if a synchronisation followed."""
+
+    def __init__(self, module: Module, name: str, entry: Any, parameters: list[str]) -> None:
+        self.name, self.module, self.parameters = name, module, parameters
+        self._call, self._sizes = entry.call, [entry.sizes[i] for i in range(entry.count)]
+        self.max_dynamic_shared_size_bytes = _STATIC  # as in CuPy: more must be asked for
+
+    def __call__(
+        self,
+        grid: Sequence[int],
+        block: Sequence[int],
+        args: Sequence[Any],
+        shared_mem: int = 0,
+        *,
+        order: str = "forward",
+    ) -> None:
+        """Run ``grid`` blocks of ``block`` threads; ``order="reverse"`` takes blocks and threads last to first."""
+        self._launch(grid, block, args, shared_mem, order, False)
+
+    def _launch(
+        self,
+        grid: Sequence[int],
+        block: Sequence[int],
+        args: Sequence[Any],
+        shared_mem: int,
+        order: str,
+        counting: bool,
+    ) -> None:
+        sizes = [
+            self._triple(what, size, limit)
+            for what, size, limit in zip(("grid", "block"), (grid, block), _LIMITS, strict=True)
+        ]
+        if order not in ("forward", "reverse"):
+            raise ValueError(f"{self.name}: order must be 'forward' or 'reverse', got {order!r}")
+        if len(args) != len(self._sizes):
+            raise TypeError(
+                f"{self.name} takes {len(self._sizes)} arguments ({', '.join(self.parameters)}), got {len(args)}"
+            )
+        threads = int(np.prod(sizes[1], dtype=np.int64))
+        if threads > 1024:
+            raise ValueError(f"{self.name}: a block has at most 1024 threads, got {tuple(block)} = {threads}")
+        self._check_shared(shared_mem)
+        arrays = [(i, a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
+        cells = [self._cell(i, a) for i, a in enumerate(args)]
+        library = self.module._library
+        with self.module.lock, memory.placed([a for _, a in arrays], self.module.checked) as places:
+            ranges = (_Range * max(1, len(arrays)))()
+            for (i, a), place, into in zip(arrays, places, ranges, strict=False):
+                cells[i] = ctypes.c_void_p(place.address)
+                poisoned = self.module.checked and a.dtype.itemsize == 4 and bool((a.view(np.uint32) == POISON).any())
+                into.low, into.high, into.poisoned = place.low, place.high, poisoned
+                into.name = self.parameters[i].encode()
+            pointers = (ctypes.c_void_p * max(1, len(cells)))(*(ctypes.addressof(cell) for cell in cells))
+            library.emu_set_arguments(len(arrays), ranges)
+            three = ctypes.c_uint * 3
+            if library.emu_launch(
+                self._call, pointers, three(*sizes[0]), three(*sizes[1]), shared_mem, order == "reverse", counting
+            ):
+                raise KernelError(self._located(library.emu_failure().decode(errors="replace")))
+
+    def _triple(self, what: str, size: Sequence[int], limits: Sequence[int]) -> tuple[int, ...]:
+        size = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
+        if not 1 <= len(size) <= 3:
+            raise ValueError(f"{self.name}: {what} must be one to three integers, got {size}")
+        whole = (*(int(n) for n in size), 1, 1)[:3]
+        for axis, n, limit in zip("xyz", whole, limits, strict=True):
+            if not 1 <= n <= limit:
+                raise ValueError(f"{self.name}: {what}.{axis} must be 1 to {limit}, got {n} (of {tuple(size)})")
+        return whole
+
+    def _check_shared(self, dynamic: int) -> None:
+        if dynamic < 0 or dynamic > self.max_dynamic_shared_size_bytes:
+            raise ValueError(
+                f"{self.name}: shared_mem must be 0 to {self.max_dynamic_shared_size_bytes} bytes, got {dynamic}"
+                " (set max_dynamic_shared_size_bytes to have more than 48 KB)"
+            )
+
+    def _cell(self, i: int, value: Any) -> Any:
+        """The memory that holds argument i, of the size that the kernel reads."""
+        size, where = self._sizes[i], f"{self.name}: argument {i} `{self.parameters[i]}`"
+        if isinstance(value, np.ndarray) or value is None:
+            if size != -1:
+                raise TypeError(f"{where} is a number of {size} bytes, got {'None' if value is None else 'an array'}")
+            return ctypes.c_void_p(None)
+        if size == -1:
+            raise TypeError(f"{where} is a pointer, got {type(value).__name__}")
+        kind = type(value).__name__
+        if type(value) in _PYTHON:
+            value = _PYTHON[type(value)](value)
+        data = value if isinstance(value, bytes) else np.asarray(value).tobytes()
+        if len(data) != size:
+            raise TypeError(
+                f"{where} has {size} bytes, got {kind} of {len(data)}: pass np.int32(n), np.float32(x)"
+            )
+        return ctypes.create_string_buffer(data, size)
+
+    def _located(self, text: str) -> str:
+        """The message with every {at:...} replaced by file and line."""
+        offsets = [int(found) for found in re.findall(r"\{at:(-?\d+)\}", text)]
+        for offset, place in zip(offsets, build.lines(self.module.path, offsets) if offsets else (), strict=True):
+            text = text.replace(f"{{at:{offset}}}", place)
+        return f"{self.name}: {text}"
