@@ -143,7 +143,7 @@ class Kernel:
             )
         threads = int(np.prod(sizes[1], dtype=np.int64))
         if threads > 1024:
-            raise ValueError(f"{self.name}: a block has at most 1024 threads, got {tuple(block)} = {threads}")
+            raise ValueError(f"{self.name}: a block has at most 1024 threads, got {block} = {threads}")
         self._check_shared(shared_mem)
         arrays = [(i, a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         cells = [self._cell(i, a) for i, a in enumerate(args)]
@@ -164,13 +164,13 @@ class Kernel:
                 raise KernelError(self._located(library.emu_failure().decode(errors="replace")))
 
     def _triple(self, what: str, size: Sequence[int], limits: Sequence[int]) -> tuple[int, ...]:
-        size = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
-        if not 1 <= len(size) <= 3:
+        given = [int(n) for n in np.atleast_1d(size)]
+        if not 1 <= len(given) <= 3:
             raise ValueError(f"{self.name}: {what} must be one to three integers, got {size}")
-        whole = (*(int(n) for n in size), 1, 1)[:3]
+        whole = (*given, 1, 1)[:3]
         for axis, n, limit in zip("xyz", whole, limits, strict=True):
             if not 1 <= n <= limit:
-                raise ValueError(f"{self.name}: {what}.{axis} must be 1 to {limit}, got {n} (of {tuple(size)})")
+                raise ValueError(f"{self.name}: {what}.{axis} must be 1 to {limit}, got {n}")
         return whole
 
     def _check_shared(self, dynamic: int) -> None:
