@@ -37,12 +37,21 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     return sheet
 
 
-def save_grid(images: np.ndarray, path: PathLike, columns: int = 8, scale: int = 2) -> None:
-    """A sheet of uint8 images (N, H, W) as PNG."""
-    from PIL import Image
+def save_grid(
+    images: np.ndarray, path: PathLike, columns: int = 8, scale: int = 2, titles: Sequence[str] | None = None
+) -> None:
+    """A sheet of uint8 images (N, H, W) as PNG; ``titles`` stand above its columns."""
+    from PIL import Image, ImageDraw
 
-    sheet = tile(images, columns)
-    _save(Image.fromarray(np.repeat(np.repeat(sheet, scale, 0), scale, 1)), path)
+    sheet = np.repeat(np.repeat(tile(images, columns), scale, 0), scale, 1)
+    if titles is None:
+        return _save(Image.fromarray(sheet), path)
+    head = 14
+    picture = Image.fromarray(np.pad(sheet, ((head, 0), (0, 0))))
+    pen, width = ImageDraw.Draw(picture), sheet.shape[1] / columns
+    for i, title in enumerate(titles):
+        pen.text(((i + 0.5) * width - pen.textlength(title) / 2, 1), title, fill=255)
+    return _save(picture, path)
 
 
 def save_gif(sheets: Sequence[PathLike], path: PathLike, milliseconds: int = 250) -> None:

@@ -8,6 +8,7 @@
 from . import transforms
 from .dataset import TensorDataset, default_collate
 from .download import DownloadError
+from .folder import ImageFolder
 from .loader import DataLoader
 from .mnist import MNIST, FashionMNIST, cache_folder
 
@@ -16,6 +17,7 @@ __all__ = [
     "DataLoader",
     "DownloadError",
     "FashionMNIST",
+    "ImageFolder",
     "TensorDataset",
     "cache_folder",
     "default_collate",

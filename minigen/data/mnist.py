@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from . import embedded, transforms
 from .download import fetch
+from .grey import GreyImages
 from .idx import read_idx
 
 IMAGES = {"train": "train-images-idx3-ubyte", "test": "t10k-images-idx3-ubyte"}
 LABELS = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
 
 
-class MNIST:
+class MNIST(GreyImages):
     """Handwritten digits. Item i is (image, label): float32 (1, 28, 28) in [0, 1], or what `transform` makes of it,
     and an int. An array or slice of indices gives (N, 1, 28, 28) and int64 (N,) at once.
 
@@ -67,27 +66,6 @@ class MNIST:
         self.split = "train" if train else "test"
         self.images, self.labels, self.source = self._load(root, download)
         print(f"minigen: {self.name}: {len(self):,} {self.split} images from {self.source}")
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: Any) -> tuple[np.ndarray, Any]:
-        if isinstance(index, slice):
-            return self.get_batch(np.arange(len(self))[index])
-        index = np.asarray(getattr(index, "array", index))
-        if index.ndim:
-            return self.get_batch(index)
-        images, labels = self.get_batch(np.array([operator.index(index[()])]))
-        return images[0], int(labels[0])
-
-    def get_batch(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images (N, 1, 28, 28), transformed, and labels (N,) of an array of indices."""
-        try:
-            images, labels = self.images[indices], self.labels[indices]
-        except IndexError as error:
-            raise IndexError(f"{self.name}: {error}; it has {len(self):,} {self.split} images") from None
-        scaled = images[:, None].astype(np.float32) / np.float32(255)
-        return transforms.apply(self.transform, scaled), labels
 
     def __repr__(self) -> str:
         return f"{self.name}(train={self.train}, {len(self):,} images from {self.source}, transform={self.transform})"

@@ -17,7 +17,7 @@ from minigen import checkpoint
 ROOT = Path(__file__).parents[2]
 CONFIG = {
     **{"network": "n1", "loss": "nonsaturating", "epochs": 1, "batch_size": 64, "lr": 2e-4, "beta1": 0.5},
-    **{"init": "dcgan", "seed": 0, "data": "embedded", "smoke": True},
+    **{"init": "dcgan", "seed": 0, "data": "embedded", "smoke": True, "budget": None},
 }
 
 
@@ -33,15 +33,18 @@ def test_smoke_writes_everything(script, tmp_path, network, size):
     written = {p.name for p in run.iterdir()}
     assert written == {
         *("checkpoint.safetensors", "config.json", "metrics.jsonl", "result.json", "samples"),
-        *("curves.png", "real_vs_generated.png", "training.gif"),
+        *("curves.png", "real_vs_generated.png", "training.gif", "commands.txt"),
     }
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [r["step"] for r in rows] == [1, 2, 3, 4, 5, 6]
+    assert [r["step"] for r in rows] == [1, 2, 3, 4, 4, 5, 6, 6]  # a row per step, and one per epoch
+    assert all(0 <= r["diversity"] < 0.1 for r in (rows.pop(7), rows.pop(4)))  # 64 times the same grey, as yet
     assert all(0 <= r["D(x)"] <= 1 and 0 <= r["D(G(z))"] <= 1 and np.isfinite(r["loss_G"]) for r in rows)
     assert [p.name for p in sorted((run / "samples").iterdir())] == ["step_000004.png", "step_000006.png"]
     assert Image.open(run / "training.gif").n_frames == 2
     assert "digit check of 2,000 pictures" in out
-    assert json.loads((run / "result.json").read_text())["checked"] == 2000
+    result = json.loads((run / "result.json").read_text())
+    assert (result["checked"], result["steps"]) == (2000, 6) and 0 < result["minutes"] < 5
+    assert result["command"][0].endswith(f"dcgan_mnist.py --smoke --network {network}")
 
     script("dcgan_mnist", "--sample", 5, "--out", "digits.npz")
     images = np.load(tmp_path / "digits.npz")["images"]
@@ -81,7 +84,7 @@ def test_a_stopped_run_resumes_bitwise(script, tmp_path):
         [json.loads(line) for line in p.with_name("metrics.jsonl").read_text().splitlines()] for p in (path, reference)
     ]
     for row in (*rows[0], *rows[1]):
-        row.pop("seconds")
+        row.pop("seconds", None)
     assert rows[0] == rows[1]
 
 
@@ -100,7 +103,7 @@ def test_a_nan_stops_and_names_op_step_and_loss(script, tmp_path):
         (["--sample", "3", "--checkpoint", "none.safetensors"], "there is no file none.safetensors"),
         (["--resume", "none.safetensors"], "there is no file none.safetensors"),
         (["--data", "nowhere", "--smoke"], "there is no folder nowhere"),
-        (["--data", ".", "--smoke"], "--data: . holds no files of MNIST"),
+        (["--data", ".", "--smoke"], "--data: . holds no pictures and no files of MNIST"),
     ],
 )
 def test_bad_input_is_named(script, args, words, tmp_path):

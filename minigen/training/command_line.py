@@ -1,0 +1,174 @@
+"""The command line that all scripts share: train, resume, sample, export."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import minigen
+
+from .. import checkpoint, plot
+from ..data import DataLoader
+from . import health, pretrained
+from .arguments import SHARED, parse
+from .experiment import Experiment
+from .guard import INTERRUPTED
+from .loop import train
+from .report import about, conclude, save_sheets
+from .run import Run, newest_checkpoint
+
+SMOKE_STEPS = 6
+RECENT = 500  # steps whose medians are compared with good runs
+
+
+def script(kind: type[Experiment], argv: list[str] | None = None) -> int:
+    """Do what the command line says with this kind of experiment; the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = parse(kind, argv)
+    args.command = shlex.join(["python", sys.argv[0], *argv])
+    if args.backend:
+        minigen.use_backend(args.backend)
+    if args.threads:
+        minigen.set_num_threads(args.threads)
+    try:
+        if args.export:
+            return export(kind, args)
+        return sample(kind, args) if args.sample is not None or args.drawn is not None else learn(kind, args)
+    except (OSError, FloatingPointError, ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
+    resume = None
+    if args.resume is not None:
+        resume = newest_checkpoint(args.runs) if args.resume == "newest" else Path(args.resume)
+        state = load(kind, resume)
+        experiment = build(kind, state["config"], resume, state["parts"])
+        config = state["config"]
+    else:
+        config = {name: getattr(args, name) for name in (*SHARED, *kind.config)}
+        kind.settle(config)
+        experiment = build(kind, config)
+    dataset = experiment.dataset = experiment.data()  # before the run's folder: a wrong --data leaves none behind
+    if len(dataset) < config["batch_size"]:
+        raise ValueError(f"--data: {len(dataset)} images are fewer than a batch of {config['batch_size']}: give more, "
+                         "or a smaller --batch-size")
+    loader = DataLoader(dataset, config["batch_size"], shuffle=True, drop_last=True,
+                        generator=minigen.Generator(config["seed"]))
+    run = Run.new(args.runs, config) if resume is None else Run(resume.parent, config)
+    with open(run.folder / "commands.txt", "a") as file:
+        file.write(args.command + "\n")
+    limit = f"{config['epochs']} epochs of {len(loader)} steps" if config["epochs"] else f"{config['budget']:g} minutes"
+    who = minigen.current_backend()
+    if who == "numpy":  # pip does not show what an install without a compiler says
+        who += ", many times slower than cpp (python -m minigen doctor says which there are, and why)"
+    print(f"{len(dataset):,} images, {limit}; backend {who}; writing to {run.folder}")
+
+    recent: deque[dict[str, float]] = deque(maxlen=RECENT)
+
+    def show(row: dict[str, float]) -> dict[str, str]:
+        recent.append(row)
+        return {k: f"{v:.2f}" for k, v in row.items()}
+
+    def after_epoch(step: int) -> None:
+        row = {**save_sheets(experiment, run, step), **experiment.measure()}
+        run.log(step=step, **row)
+        recent.append(row)
+        if step >= health.SETTLED and (findings := health.examine(recent, kind.health)):
+            from tqdm import tqdm
+
+            tqdm.write(f"step {step}: " + "; ".join(map(str, findings)))
+
+    finished = train(
+        run, experiment.parts(), loader, experiment.step, epochs=config["epochs"], budget=config["budget"],
+        max_steps=SMOKE_STEPS if config["smoke"] else None, after_epoch=after_epoch, resume=resume, show=show,
+        before_step=experiment._set_progress,
+    )  # fmt: skip
+    if not finished:
+        print(f"\nStopped. Continue with: python {sys.argv[0]} --resume {run.checkpoint}")
+        return INTERRUPTED
+    conclude(experiment, run, health.examine(recent, kind.health) if len(recent) >= health.SETTLED else [])
+    return 0
+
+
+def build(kind: type[Experiment], config: dict[str, Any], path: Path | None = None, parts: Any = None) -> Experiment:
+    """The experiment, seeded; ValueError if a checkpoint's parts are not its parts."""
+    minigen.manual_seed(config["seed"])
+    experiment = kind(config)
+    if path is not None:
+        own = set(experiment.parts())
+        if not isinstance(parts, dict) or not set(kind.sampler) <= set(parts) <= own:
+            raise ValueError(f"{path} is no checkpoint of this script: its parts are {', '.join(parts or ['none'])}, "
+                             f"not {', '.join(sorted(own))}")
+    return experiment
+
+
+def load(kind: type[Experiment], path: Path) -> dict[str, Any]:
+    """A checkpoint that this script wrote; ValueError for another one, before anything is written beside it."""
+    state = checkpoint.load(path)
+    config = state.get("config") if isinstance(state, dict) else None
+    if not (isinstance(config, dict) and {*SHARED, *kind.config} <= set(config)):
+        raise ValueError(f"{path} is no checkpoint of this script: it holds no configuration of a run")
+    return state
+
+
+# sampling -----------------------------------------------------------------------------------------
+def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
+    import numpy as np
+
+    if args.pretrained:
+        path, state = kind.name, pretrained.load(kind.name)
+    else:
+        path = args.checkpoint or newest_checkpoint(args.runs)
+        state = load(kind, path)
+    experiment = build(kind, state["config"], path, state["parts"])
+    for name in kind.sampler:
+        experiment.parts()[name].load_state_dict(state["parts"][name])
+    wanted = asked(experiment, args.drawn)
+    n = args.sample or 8 * len(wanted)
+    labels = np.resize(np.array(wanted, np.int64), n) if wanted else None
+    images, labels = experiment.draw(n, labels, minigen.Generator(args.seed))
+    arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with open(args.out, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    picture = args.out.with_suffix(".png")
+    columns = len(wanted) or kind.columns
+    titles = [str(c) for c in wanted] if labels is not None else None
+    plot.save_grid(images[: 8 * columns], picture, columns, titles=titles)
+    N, H, W = images.shape
+    print(f"{N} images {H} x {W} from {path}: {args.out}, the first {min(8 * columns, N)} in {picture}")
+    return 0
+
+
+def asked(experiment: Experiment, classes: str | None) -> list[int]:
+    """The classes of --classes, by default all that the model knows; [] for an unconditional one."""
+    known = experiment.classes
+    if classes is None:
+        return list(range(known))
+    if not known:
+        raise ValueError("--classes: this model is unconditional, it was trained without labels; train a conditional "
+                         "one (see --help)")
+    unknown = sorted({c for c in classes if not c.isdigit() or int(c) >= known})
+    if unknown or not classes:
+        raise ValueError(f"--classes: there is no class {', '.join(unknown) or 'named'}; the model knows "
+                         f"{''.join(map(str, range(known)))}, one character each")
+    return [int(c) for c in classes]
+
+
+def export(kind: type[Experiment], args: argparse.Namespace) -> int:
+    """What draw() needs of a checkpoint, as the weights that come with minigen."""
+    path = args.checkpoint or newest_checkpoint(args.runs)
+    state = load(kind, path)
+    build(kind, state["config"], path, state["parts"])
+    result = path.with_name("result.json")
+    described = json.loads(result.read_text()) if result.exists() else about(path.parent)
+    kept = {"parts": {name: state["parts"][name] for name in kind.sampler}, "config": state["config"]}
+    print(f"{pretrained.save(kind.name, kept, described)}")
+    return 0

@@ -1,0 +1,77 @@
+"""What a run leaves behind: sheets after each epoch; curves, a film and result.json at the end."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minigen
+
+from .. import plot
+from .experiment import Experiment
+from .health import Finding, diversity
+from .run import Run
+
+COMPARED = 2000  # real images whose diversity is the measure
+
+
+def save_sheets(experiment: Experiment, run: Run, step: int) -> dict[str, float]:
+    """Draw the sheet of this step; returns how diverse it is, compared with real images (1: as they)."""
+    sheet = experiment.sheet()
+    sheets = dict(sheet) if isinstance(sheet, Mapping) else {"samples": sheet}
+    for name, images in sheets.items():
+        (run.folder / name).mkdir(exist_ok=True)
+        plot.save_grid(images, run.folder / name / f"step_{step:06d}.png", experiment.columns)
+    if "samples" not in sheets or not hasattr(experiment.dataset, "images"):
+        return {}
+    return {"diversity": diversity(sheets["samples"], experiment.dataset.images[:COMPARED])}
+
+
+def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
+    """The pictures and the figures that a run ends with."""
+    rows = run.rows()
+    if experiment.curves:
+        plot.save_curves(rows, experiment.curves, run.folder / "curves.png")
+    sheets = sorted((run.folder / "samples").glob("step_*.png"))
+    if sheets:
+        plot.save_gif(sheets, run.folder / "training.gif")
+    figures = experiment.conclude(run)
+    result = {
+        **about(run.folder), "steps": rows[-1]["step"], "minutes": sum(r.get("seconds", 0.0) for r in rows) / 60,
+        "health": {f.range.column: {"value": f.value, "good runs": [f.range.low, f.range.high]} for f in findings},
+        **figures, "config": run.config,
+    }  # fmt: skip
+    (run.folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    for finding in findings:
+        print(finding)
+    print(f"Pictures, curves and checkpoint: {run.folder}")
+
+
+def about(folder: Path) -> dict[str, Any]:
+    """How a run was made: its commands, and what it ran on."""
+    commands = folder / "commands.txt"
+    return {
+        "command": commands.read_text().splitlines() if commands.exists() else [],
+        "date": time.strftime("%Y-%m-%d"),
+        "minigen": metadata.version("minigen"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "cpu": processor(),
+        "backend": minigen.current_backend(),
+        "threads": minigen.get_num_threads(),
+    }
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,165 @@
+"""The shared command line: limits, resuming, drawing, exporting, and what it says to wrong input."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigen import checkpoint, training
+from minigen.training import pretrained
+
+
+def the_run():
+    (folder,) = Path("runs/mean").iterdir()
+    return folder
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_whole_run(run_script):
+    status, out, err = run_script("--smoke")
+    assert status == 0 and "256 images, 2 epochs of 5 steps" in out, err
+    folder = the_run()
+    names = {p.name for p in folder.iterdir()}
+    assert names == {"samples", "config.json", "commands.txt", "metrics.jsonl", "checkpoint.safetensors",
+                     "result.json", "curves.png", "training.gif"}  # fmt: skip
+    result = json.loads((folder / "result.json").read_text())
+    assert result["finished"] and result["steps"] == 6 and result["config"]["batch_size"] == 50
+    assert result["command"][0].startswith("python ") and result["command"][0].endswith(" --smoke")
+    steps = [r for r in rows(folder) if "loss" in r]
+    assert [r["progress"] for r in steps] == [i / 6 for i in range(6)]
+    assert [r["step"] for r in rows(folder) if "diversity" in r] == [5, 6]
+
+
+def test_minutes_are_a_limit_and_set_the_progress(run_script):
+    assert run_script("--budget", 0.005)[0] == 0
+    (made,) = run_script.made
+    assert made.seen == sorted(made.seen) and made.seen[0] == 0 and made.seen[-1] < 1
+    spent = [r["seconds"] for r in rows(the_run()) if "seconds" in r]
+    assert sum(spent) >= 0.3 > sum(spent[:-1])  # it ends after the step that passes the limit
+    assert made.seen == pytest.approx([sum(spent[:i]) / 0.3 for i in range(len(spent))])
+    before = len(spent)
+    assert run_script("--resume")[0] == 0  # nothing is left of the budget
+    assert len([r for r in rows(the_run()) if "loss" in r]) == before
+
+
+def test_epochs_and_minutes_together(run_script):
+    assert run_script("--epochs", 1, "--budget", 10, "--smoke")[0] == 0
+    (made,) = run_script.made
+    assert made.seen == pytest.approx([i / 5 for i in range(5)])
+
+
+def test_a_stopped_run_resumes_bitwise(run_script, monkeypatch):
+    assert run_script("--smoke", "--runs", "whole")[0] == 0
+    taught = run_script.made[0].__class__.step
+
+    def stopping(self, *batch):
+        if len(self.seen) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return taught(self, *batch)
+
+    with monkeypatch.context() as m:
+        m.setattr(run_script.made[0].__class__, "step", stopping, raising=False)
+        status, out, _ = run_script("--smoke", "--runs", "stopped")
+    assert status == training.INTERRUPTED == 130 and "--resume stopped/" in out
+    (path,) = Path("stopped").glob("*/checkpoint.safetensors")
+    assert checkpoint.load(path)["step"] == 4
+    assert run_script("--resume", path)[0] == 0
+    (whole,) = Path("whole").glob("*/checkpoint.safetensors")
+    assert path.read_bytes() == whole.read_bytes()
+
+    def timeless(folder):
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows(folder)]
+
+    assert timeless(path.parent) == timeless(whole.parent)
+    assert len((path.parent / "commands.txt").read_text().splitlines()) == 2
+
+
+def test_samples(run_script):
+    run_script("--smoke")
+    assert run_script("--sample", 5, "--out", "a/s.npz", "--seed", 3)[0] == 0
+    with np.load("a/s.npz") as arrays:
+        assert set(arrays) == {"images"} and arrays["images"].shape == (5, 28, 28)
+        assert arrays["images"].dtype == np.uint8
+    assert Image.open("a/s.png").size[0] == 2 * (8 * 30 + 2)
+
+
+def test_samples_of_classes(run_script):
+    run_script("--smoke", "--known", 4)
+    assert run_script("--classes", "301")[0] == 0
+    with np.load("samples.npz") as arrays:
+        assert arrays["labels"].tolist() == [3, 0, 1] * 8 and len(arrays["images"]) == 24
+    assert Image.open("samples.png").size == (2 * (3 * 30 + 2), 2 * (8 * 30 + 2) + 14)  # with its titles
+    run_script("--sample", 6)
+    with np.load("samples.npz") as arrays:
+        assert arrays["labels"].tolist() == [0, 1, 2, 3, 0, 1]
+
+
+def test_classes_that_do_not_exist(run_script):
+    run_script("--smoke", "--known", 4)
+    for asked, missing in (("0124", "4"), ("1x", "x"), ("", "named")):
+        status, _, err = run_script("--classes", asked)
+        assert status == 1 and f"there is no class {missing}" in err and "knows 0123" in err
+    run_script("--smoke", "--runs", "plain")
+    status, _, err = run_script("--classes", "01", "--runs", "plain")
+    assert status == 1 and "this model is unconditional" in err
+
+
+def test_export_and_pretrained(run_script, monkeypatch, tmp_path):
+    monkeypatch.setattr(pretrained.save, "__defaults__", (tmp_path / "weights",))
+    monkeypatch.setattr(pretrained.load, "__defaults__", (tmp_path / "weights",))
+    status, _, err = run_script("--sample", 2, "--pretrained")
+    assert status == 1 and "no weights come with minigen for mean" in err
+    run_script("--smoke")
+    assert run_script("--export")[0] == 0
+    about = json.loads(Path("weights/mean.json").read_text())
+    assert about["finished"] and about["command"][0].endswith(" --smoke") and about["bytes"] < 10_000
+    run_script("--sample", 3, "--out", "own.npz")
+    assert run_script("--sample", 3, "--out", "pre.npz", "--pretrained")[0] == 0
+    own, pre = (np.load(name)["images"].astype(int) for name in ("own.npz", "pre.npz"))
+    assert abs(own - pre).max() <= 1  # float16
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--data", "nowhere"), "there is no folder nowhere"),
+        (("--smoke", "--batch-size", "300"), "256 images are fewer than a batch of 300"),
+        (("--resume",), "no checkpoint under runs/mean"),
+        (("--sample", "2", "--checkpoint", "none"), "there is no file none"),
+    ],
+)
+def test_errors_have_no_traceback_and_leave_no_run(run_script, args, words):
+    status, _, err = run_script(*args)
+    assert status == 1 and err.startswith("error: ") and words in err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("args", [("--budget", "0"), ("--lr", "nan"), ("--epochs", "x"), ("--pretrained",),
+                                  ("--pretrained", "--sample", "2", "--checkpoint", "x")])  # fmt: skip
+def test_arguments_that_make_no_sense(run_script, args):
+    with pytest.raises(SystemExit) as ended:
+        run_script(*args)
+    assert ended.value.code == 2
+
+
+def test_another_scripts_checkpoint(run_script):
+    checkpoint.save("other.safetensors", {"parts": {"x": np.zeros(2)}, "config": {"beta": 1.0}})
+    for args in (("--resume", "other.safetensors"), ("--sample", 1, "--checkpoint", "other.safetensors")):
+        status, _, err = run_script(*args)
+        assert status == 1 and "other.safetensors is no checkpoint of this script" in err
+
+
+def test_a_folder_of_pictures_is_data(run_script, tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        (folder := tmp_path / "mine" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (56, 56), np.uint8)).save(folder / f"{i:02}.png")
+    status, out, err = run_script("--data", "mine", "--batch-size", 5, "--epochs", 1, "--known", 2)
+    assert status == 0 and "11 images, 1 epochs of 2 steps" in out, err  # every tenth is for testing
