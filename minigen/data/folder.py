@@ -76,10 +76,10 @@ class ImageFolder(GreyImages):
             what = f"{channels} channels ({image.mode})" if channels > 1 else f"the mode {image.mode}"
             raise ValueError(f"{path} has {what}, but the networks here draw grey pictures, one channel of 8 bits. "
                              "Convert it: from PIL import Image; Image.open(FILE).convert('L').save(FILE)")
-        image = image.convert("L")
         if image.width != image.height:
             raise ValueError(f"{path} is {image.width} x {image.height}, not square. Crop or pad it first.")
-        return np.asarray(image if image.width == size else image.resize((size, size), Image.Resampling.BOX))
+        grey = image.convert("L")
+        return np.asarray(grey if grey.width == size else grey.resize((size, size), Image.Resampling.BOX))
 
     def __repr__(self) -> str:
         return f"ImageFolder({str(self.root)!r}, {len(self):,} pictures of {len(self.classes)} classes)"

@@ -123,7 +123,7 @@ def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
     import numpy as np
 
     if args.pretrained:
-        path, state = kind.name, pretrained.load(kind.name)
+        path, state = pretrained.place(kind.name), pretrained.load(kind.name)
     else:
         path = args.checkpoint or newest_checkpoint(args.runs)
         state = load(kind, path)
@@ -137,7 +137,7 @@ def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
     arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with open(args.out, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     picture = args.out.with_suffix(".png")
     columns = len(wanted) or kind.columns
     titles = [str(c) for c in wanted] if labels is not None else None

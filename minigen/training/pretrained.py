@@ -16,13 +16,18 @@ FOLDER = Path(str(resources.files("minigen.models"))) / "pretrained"
 LIMIT = 4 * 2**20  # bytes
 
 
+def place(name: str, folder: Path = FOLDER) -> Path:
+    """Where the weights of this name are."""
+    return folder / f"{name}.safetensors"
+
+
 def save(name: str, state: dict[str, Any], about: dict[str, Any], folder: Path = FOLDER) -> Path:
     """Write ``state`` (a nest as for checkpoint.save) with float arrays rounded to float16, and NAME.json beside it.
 
     float16 keeps 11 bits: weights change by at most 0.05%. An array with a value beyond 65,504 stays as it is.
     ``about`` says the command and what was measured. Raises ValueError for a file above 4 MB.
     """
-    path = folder / f"{name}.safetensors"
+    path = place(name, folder)
     checkpoint.save(path, _convert(state, _half))
     content = path.read_bytes()
     if len(content) > LIMIT:
@@ -38,7 +43,7 @@ def load(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 
     Raises FileNotFoundError when there is none, ValueError when the file is not the one that its JSON describes.
     """
-    path = folder / f"{name}.safetensors"
+    path = place(name, folder)
     if not path.is_file():
         raise FileNotFoundError(f"no weights come with minigen for {name}: there is no file {path}; train first")
     expected = json.loads(path.with_suffix(".json").read_text())["sha256"]
