@@ -100,6 +100,36 @@ def save_curves(
     figure.savefig(path, dpi=110)
 
 
+def save_scatter(points: np.ndarray, labels: np.ndarray, path: PathLike, title: str = "") -> None:
+    """Points (N, 2), or (N, 1) along a line, in a colour for each of their labels 0 to 9."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    axes, colours = figure.subplots(), colormaps["tab10"]
+    x, y = points[:, 0], points[:, -1] if points.shape[1] > 1 else np.zeros(len(points))
+    for label in np.unique(labels):
+        of = labels == label
+        axes.scatter(x[of], y[of], s=4, alpha=0.6, color=colours(int(label) % 10), label=str(label))
+    axes.set_title(title, color=_INK)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.grid(alpha=0.2)
+    axes.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(path, dpi=110)
+
+
+def save_bars(values: np.ndarray, path: PathLike, title: str = "") -> None:
+    """A bar for each of the values (N,)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(np.arange(1, len(values) + 1), values, color=_PALETTE[0])
+    axes.set_title(title, color=_INK)
+    axes.grid(alpha=0.2, axis="y")
+    figure.savefig(path, dpi=110)
+
+
 def _save(image: Any, path: PathLike, **options: Any) -> None:
     """Write beside and rename: a picture that somebody watches is never half written."""
     target = Path(path)

@@ -103,24 +103,38 @@ def test_the_importance_weighted_bound_is_its_formula():
         assert bound.value.numpy() == pytest.approx(by_hand)
 
 
-def test_the_likelihood_gathers_the_same_weights_in_parts():
+def test_the_likelihood_gathers_the_same_weights():
     net, x = small(), binary(2, 1, 28, 28)
-    found = vae.log_likelihood(net, x, k=7, rows=100, generator=minigen.Generator(3))
-    by_hand = weights_by_hand(net, x[:1], 7, seed=3)[0]  # the first image draws first
-    w = np.exp(by_hand - by_hand.max())  # their squares would be below the smallest number
-    assert found.log_p[0] == pytest.approx(by_hand.max() + np.log(w.mean()))
-    assert found.elbo[0] == pytest.approx(by_hand.mean())
-    assert found.variance[0] == pytest.approx((w**2).sum() / w.sum() ** 2 - 1 / 7)
-    assert found.nll == pytest.approx(-found.log_p.mean())
-    assert found.standard_error == pytest.approx(abs(found.log_p[0] - found.log_p[1]) / 2)
-    assert found.monte_carlo_error == pytest.approx(math.sqrt(found.variance.sum()) / 2)
-    shares = [
-        vae.log_weights(net, x[:1], *net.encode(x[:1]), k=n, generator=g)[0].numpy()[0]
-        for g in [minigen.Generator(4)]
-        for n in (3, 3, 1)
-    ]
-    parts = vae.log_likelihood(net, x[:1], k=7, rows=3, generator=minigen.Generator(4))
-    assert parts.log_p[0] == pytest.approx(np.logaddexp.reduce(np.concatenate(shares)) - np.log(7))
+    found = vae.log_likelihood(net, x, k=7, rows=100, seed=3)
+    for i in (0, 1):
+        by_hand = weights_by_hand(net, x[i : i + 1], 7, seed=3 + i)[0]
+        w = np.exp(by_hand - by_hand.max())  # their squares would be below the smallest number
+        assert found.log_p[i] == pytest.approx(by_hand.max() + np.log(w.mean()))
+        assert found.elbo[i] == pytest.approx(by_hand.mean())
+        assert found.variance[i] == pytest.approx((w**2).sum() / w.sum() ** 2 - 1 / 7)
+    summary = found.summary(7)
+    assert summary["nll"] == pytest.approx(-found.log_p.mean())
+    assert summary["standard_error"] == pytest.approx(abs(found.log_p[0] - found.log_p[1]) / 2)
+    assert summary["monte_carlo_error"] == pytest.approx(math.sqrt(found.variance.sum()) / 2)
+    assert vae.log_likelihood(net, x[1:], k=7, seed=4).log_p[0] == found.log_p[1]  # a part gives the same as the whole
+
+
+def test_the_likelihood_in_parts_draws_k_times():
+    net, x = small(), binary(1, 1, 28, 28)
+    generator = minigen.Generator(4)
+    parts = [vae.log_weights(net, x, *net.encode(x), k=n, generator=generator)[0].numpy()[0] for n in (3, 3, 1)]
+    found = vae.log_likelihood(net, x, k=7, rows=3, seed=4)
+    assert found.log_p[0] == pytest.approx(np.logaddexp.reduce(np.concatenate(parts)) - np.log(7))
+
+
+def test_test_digits_are_binarised_once_and_for_all():
+    grey = np.random.default_rng(0).random((400, 1, 28, 28), dtype=np.float32)
+    grey[:, :, 0], grey[:, :, 1] = 0, 1
+    one, two = vae.binarised_test(grey), vae.binarised_test(grey)
+    assert (one == two).all() and set(np.unique(one)) == {0, 1}
+    assert not one[:, :, 0].any() and one[:, :, 1].all()
+    assert (vae.binarised_test(grey[:3]) == one[:3]).all()
+    assert np.corrcoef(one[:, 0, 2:].ravel(), grey[:, 0, 2:].ravel())[0, 1] > 0.5
 
 
 @pytest.mark.parametrize("bound", [vae.elbo, lambda *args, **kw: vae.iwae(*args, k=3, **kw)], ids=["elbo", "iwae"])
