@@ -19,17 +19,17 @@ from ..source import kernels
 
 HERE = Path(__file__).parent
 INCLUDE = HERE / "include"
-RUNTIME = ("runtime.cc", "async.cc")
-HOOKS = {False: "unchecked.cc", True: "checks.cc"}
+RUNTIME = ("runtime.cc", "tensor_core.cc")
+HOOKS = {False: ("unchecked.cc",), True: ("checks.cc", "hooks.cc", "counts.cc")}
 # A GPU joins a product and a sum into one fma, rounded once; so do we, where the processor can.
 COMMON = [
     "-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-fno-strict-aliasing", "-w",
 ]  # fmt: skip
-FAST = ["-O2", "-g1"]
+FAST = ["-O2", "-g1", "-gdwarf-4"]
 # The compiler calls a function at every access to memory (-fsanitize=thread) and for every index (bounds), and the
 # functions are ours: no sanitizer's library is linked. Without -fno-tree-sra a float4 might be loaded in four pieces.
 CHECKED = [
-    "-O1", "-g", "-fno-tree-sra", "-fsanitize=thread", "-fsanitize=bounds,integer-divide-by-zero",
+    "-O1", "-g", "-gdwarf-4", "-fno-tree-sra", "-fsanitize=thread", "-fsanitize=bounds,integer-divide-by-zero",
     "-fsanitize-coverage=trace-pc",
 ]  # fmt: skip
 
@@ -101,8 +101,8 @@ def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[
             object_file = Path(folder) / "kernel.o"
             _run([compiler(), *flags, f"-I{INCLUDE}", "-c", str(source), "-o", str(object_file)])
             _run([compiler(), "-shared", str(object_file), *runtime, "-o", str(made), "-lm"])
-            (sizes := Path(folder) / "shared.json").write_text(json.dumps(_shared_arrays(object_file, made)))
-            os.replace(sizes, library.with_suffix(".json"))
+            (variables := Path(folder) / "variables.json").write_text(json.dumps(_variables(object_file, made)))
+            os.replace(variables, library.with_suffix(".json"))
             os.replace(made, library)  # last, in one step: whoever compiles the same at the same time does no harm
     return library, names
 
@@ -112,7 +112,7 @@ def _runtime(checked: bool) -> list[Path]:
     machine, _ = _machine()
     key = hashlib.sha256((_own_text() + machine).encode()).hexdigest()[:32]
     objects = []
-    for name in (*RUNTIME, HOOKS[checked]):
+    for name in (*RUNTIME, *HOOKS[checked]):
         done = cache_folder() / f"{key}-{name}.o"
         if not done.exists():
             part = done.with_suffix(f".{os.getpid()}")
@@ -129,16 +129,17 @@ def _run(command: list[str]) -> None:
         raise CompileError(f"{done.stderr.strip()}\n({' '.join(command[:1])} refused the kernel)")
 
 
-def _shared_arrays(kernel: Path, library: Path) -> list[tuple[str, int, int]]:
-    """(name, offset, size in bytes) of each __shared__ array: the static variables of the kernel's functions."""
+def _variables(kernel: Path, library: Path) -> dict[str, list[tuple[str, int, int]]]:
+    """(name, offset, size in bytes) of each ``__shared__`` array, static in a function, and of the others."""
     own = {line.split()[-1] for line in _symbols(kernel)}
-    found = []
+    found: dict[str, list[tuple[str, int, int]]] = {"shared": [], "constant": []}
     for line in _symbols(library):
         address, size, kind, symbol = line.split()
-        local = re.fullmatch(r"_ZZ.*E\d+(\D\w*?)(_\d+)?", symbol)  # of function f: _ZZ1fE4tile, _ZZ1fE4tile_0
-        if local and symbol in own and kind in "bBdDuV":
-            found.append((local[1], int(address, 16), int(size, 16)))
-    return sorted(found, key=lambda array: array[1])
+        if symbol in own and kind in "bBdDuV":
+            local = re.fullmatch(r"_ZZ.*E\d+(\D\w*?)(_\d+)?", symbol)  # of function f: _ZZ1fE4tile, _ZZ1fE4tile_0
+            name = local[1] if local else symbol
+            found["shared" if local else "constant"].append((name, int(address, 16), int(size, 16)))
+    return {kind: sorted(arrays, key=lambda array: array[1]) for kind, arrays in found.items()}
 
 
 def _symbols(binary: Path) -> list[str]:

@@ -7,6 +7,7 @@ checked launch each one stands alone, with as much empty room before and behind 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -25,14 +26,20 @@ class Place(NamedTuple):
     high: int
 
 
+def place(a: np.ndarray) -> Place:
+    """Where an array stands."""
+    low, high = byte_bounds(a) if a.size else (a.ctypes.data, a.ctypes.data)
+    return Place(a.ctypes.data, low, high)
+
+
 @contextlib.contextmanager
 def placed(arrays: list[np.ndarray], apart: bool) -> Iterator[list[Place]]:
     """Where each array stands while a kernel runs; what it writes there is in the arrays afterwards."""
-    bounds = [byte_bounds(a) if a.size else (a.ctypes.data, a.ctypes.data) for a in arrays]
+    here = [place(a) for a in arrays]
     if not apart:
-        yield [Place(a.ctypes.data, low, high) for a, (low, high) in zip(arrays, bounds, strict=True)]
+        yield here
         return
-    groups = _overlapping([b for b in bounds if b[0] < b[1]])  # two views of the same memory stay so
+    groups = _overlapping([(p.low, p.high) for p in here if p.low < p.high])  # two views of the same memory stay so
     sizes = [high - low for low, high in groups]
     arena = mmap.mmap(-1, sum(3 * size + 2 * ROOM + mmap.PAGESIZE for size in sizes) + ROOM)
     base = np.frombuffer(arena, np.uint8)
@@ -44,21 +51,21 @@ def placed(arrays: list[np.ndarray], apart: bool) -> Iterator[list[Place]]:
         at += 2 * size + ROOM
     copies = []
     for (low, high), home, size in zip(groups, homes, sizes, strict=True):
-        there = base[home - base.ctypes.data :][:size]
-        here = _bytes_at(low, high)
-        there[:] = here
-        copies.append((here, there))
-    places = []
-    for a, (low, high) in zip(arrays, bounds, strict=True):
-        shift = next((home - g[0] for g, home in zip(groups, homes, strict=True) if g[0] <= low and high <= g[1]), 0)
-        places.append(Place(a.ctypes.data + shift, low + shift, high + shift))
+        outside, inside = _bytes_at(low, high), base[home - base.ctypes.data :][:size]
+        inside[:] = outside
+        copies.append((outside, inside))
+    moved = []
+    for p in here:
+        shift = next(
+            (home - g[0] for g, home in zip(groups, homes, strict=True) if g[0] <= p.low and p.high <= g[1]), 0
+        )
+        moved.append(Place(*(address + shift for address in p)))
     try:
-        yield places
+        yield moved
     finally:
-        for here, there in copies:
-            if not np.array_equal(here, there):  # an array that was only read may be one that nobody may write
-                here[:] = there
-        del base, copies, there, here
+        for outside, inside in copies:
+            if not np.array_equal(outside, inside):  # an array that was only read may be one that nobody may write
+                outside[:] = inside
 
 
 def _overlapping(bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -73,6 +80,4 @@ def _overlapping(bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _bytes_at(low: int, high: int) -> np.ndarray:
-    import ctypes
-
     return np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..source import inlined
 from . import build, memory
+from .counts import Counts
 
-_LIMITS = ((2**31 - 1, 65535, 65535), (1024, 1024, 64))  # of a grid and of a block
+_LIMITS = {"grid": (2**31 - 1, 65535, 65535), "block": (1024, 1024, 64)}
 _STATIC, _DYNAMIC = 48 << 10, 227 << 10  # bytes of shared memory: without asking, and the most that Hopper gives
 _PYTHON = {bool: np.bool_, int: np.int64, float: np.float64}  # as CuPy takes them
 POISON = np.uint32(0xFFA5FFA5)  # a NaN that no arithmetic makes
@@ -35,11 +36,9 @@ def empty(shape: int | Sequence[int]) -> np.ndarray:
 
 class _Range(ctypes.Structure):
     _fields_ = (
-        ("low", ctypes.c_void_p),
-        ("high", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
-        ("poisoned", ctypes.c_int),
-    )
+        ("low", ctypes.c_void_p), ("high", ctypes.c_void_p), ("name", ctypes.c_char_p), ("poisoned", ctypes.c_int),
+        ("item", ctypes.c_int), ("shadow", ctypes.c_int),
+    )  # fmt: skip
 
 
 class _Entry(ctypes.Structure):
@@ -74,19 +73,21 @@ class Module:
     def __init__(self, text: str, options: Sequence[str], checked: bool) -> None:
         self.path, self._parameters = build.build(text, options, checked)
         self.checked = checked
-        self._library = library = ctypes.CDLL(str(self.path))
-        self.lock = threading.Lock()  # its shared memory is one
+        self.library = library = ctypes.CDLL(str(self.path))
+        self.lock = threading.Lock()  # one launch at a time: there is one shared memory
         library.emu_failure.restype = ctypes.c_char_p
         library.emu_base.restype = ctypes.c_void_p
         library.emu_launch.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long, ctypes.c_int, ctypes.c_int]
-        self._shared = json.loads(self.path.with_suffix(".json").read_text())
-        self.shared_bytes = sum(size for _, _, size in self._shared)
+        variables = json.loads(self.path.with_suffix(".json").read_text())
+        self.shared_bytes = sum(size for _, _, size in variables["shared"])  # of all kernels together
         base = library.emu_base()
-        ranges = (_Range * max(1, len(self._shared)))(
-            *(_Range(base + at, base + at + size, name.encode(), 0) for name, at, size in self._shared)
-        )
-        library.emu_set_shared(len(self._shared), ranges)
-        self._ranges = ranges
+        for kind, tell in (("shared", library.emu_set_shared), ("constant", library.emu_set_constants)):
+            arrays = variables[kind]
+            ranges = (_Range * (len(arrays) + 1))(
+                *(_Range(base + at, base + at + size, name.encode(), 0, 4) for name, at, size in arrays)
+            )
+            tell(len(arrays), ranges)
+            setattr(self, f"_{kind}", ranges)  # which holds the names
         table = (_Entry * (len(self._parameters) + 1)).in_dll(library, "emu_kernels")
         self._entries = {entry.name.decode(): entry for entry in table[: len(self._parameters)]}
 
@@ -112,73 +113,81 @@ class Kernel:
 
     def __call__(
         self,
-        grid: Sequence[int],
-        block: Sequence[int],
+        grid: int | Sequence[int],
+        block: int | Sequence[int],
         args: Sequence[Any],
         shared_mem: int = 0,
         *,
         order: str = "forward",
+        reachable: Sequence[np.ndarray] = (),
     ) -> None:
-        """Run ``grid`` blocks of ``block`` threads; ``order="reverse"`` takes blocks and threads last to first."""
-        self._launch(grid, block, args, shared_mem, order, False)
+        """Run ``grid`` blocks of ``block`` threads; ``order="reverse"`` takes blocks and threads last to first.
+
+        ``reachable``: arrays that a checked kernel may touch without getting them as arguments, through a table of
+        addresses for instance.
+        """
+        self._launch(grid, block, args, shared_mem, order, reachable, False)
+
+    def count(
+        self, grid: int | Sequence[int], block: int | Sequence[int], args: Sequence[Any], shared_mem: int = 0
+    ) -> Counts:
+        """Run it and count loads, stores, the memory transactions that they need, bank conflicts and arithmetic."""
+        if not self.module.checked:
+            raise RuntimeError(f"{self.name}: only a checked kernel counts: load it with checked=True")
+        self._launch(grid, block, args, shared_mem, "forward", (), True)
+        return Counts.of(self.module.library, self.module.path, self.name)
 
     def _launch(
         self,
-        grid: Sequence[int],
-        block: Sequence[int],
+        grid: int | Sequence[int],
+        block: int | Sequence[int],
         args: Sequence[Any],
         shared_mem: int,
         order: str,
+        reachable: Sequence[np.ndarray],
         counting: bool,
     ) -> None:
-        sizes = [
-            self._triple(what, size, limit)
-            for what, size, limit in zip(("grid", "block"), (grid, block), _LIMITS, strict=True)
-        ]
+        sizes = [self._triple("grid", grid), self._triple("block", block)]
         if order not in ("forward", "reverse"):
             raise ValueError(f"{self.name}: order must be 'forward' or 'reverse', got {order!r}")
         if len(args) != len(self._sizes):
-            raise TypeError(
-                f"{self.name} takes {len(self._sizes)} arguments ({', '.join(self.parameters)}), got {len(args)}"
-            )
-        threads = int(np.prod(sizes[1], dtype=np.int64))
-        if threads > 1024:
+            names = ", ".join(self.parameters)
+            raise TypeError(f"{self.name} takes {len(self._sizes)} arguments ({names}), got {len(args)}")
+        if (threads := int(np.prod(sizes[1], dtype=np.int64))) > 1024:
             raise ValueError(f"{self.name}: a block has at most 1024 threads, got {block} = {threads}")
-        self._check_shared(shared_mem)
-        arrays = [(i, a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
+        if not 0 <= shared_mem <= min(self.max_dynamic_shared_size_bytes, _DYNAMIC):
+            raise ValueError(
+                f"{self.name}: shared_mem must be 0 to {self.max_dynamic_shared_size_bytes} bytes, got {shared_mem}"
+                f" (set max_dynamic_shared_size_bytes to have more, up to {_DYNAMIC})"
+            )
+        arrays = [(self.parameters[i], a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         cells = [self._cell(i, a) for i, a in enumerate(args)]
-        library = self.module._library
+        library = self.module.library
         with self.module.lock, memory.placed([a for _, a in arrays], self.module.checked) as places:
-            ranges = (_Range * max(1, len(arrays)))()
-            for (i, a), place, into in zip(arrays, places, ranges, strict=False):
-                cells[i] = ctypes.c_void_p(place.address)
-                poisoned = self.module.checked and a.dtype.itemsize == 4 and bool((a.view(np.uint32) == POISON).any())
-                into.low, into.high, into.poisoned = place.low, place.high, poisoned
-                into.name = self.parameters[i].encode()
-            pointers = (ctypes.c_void_p * max(1, len(cells)))(*(ctypes.addressof(cell) for cell in cells))
-            library.emu_set_arguments(len(arrays), ranges)
-            three = ctypes.c_uint * 3
-            if library.emu_launch(
-                self._call, pointers, three(*sizes[0]), three(*sizes[1]), shared_mem, order == "reverse", counting
-            ):
+            home = iter(places)
+            for i, a in enumerate(args):
+                if isinstance(a, np.ndarray):
+                    cells[i] = ctypes.c_void_p(next(home).address)
+            there = [*zip(arrays, places, strict=True), *((("reachable", a), memory.place(a)) for a in reachable)]
+            ranges = (_Range * (len(there) + 1))()
+            for ((name, a), place), into in zip(there, ranges, strict=False):
+                into.low, into.high, into.name, into.item = place.low, place.high, name.encode(), a.itemsize
+                into.poisoned = self.module.checked and a.itemsize == 4 and bool((a.view(np.uint32) == POISON).any())
+            pointers = (ctypes.c_void_p * (len(cells) + 1))(*(ctypes.addressof(cell) for cell in cells))
+            library.emu_set_arguments(len(there), ranges)
+            dims = [(ctypes.c_uint * 3)(*size) for size in sizes]
+            if library.emu_launch(self._call, pointers, *dims, shared_mem, order == "reverse", counting):
                 raise KernelError(self._located(library.emu_failure().decode(errors="replace")))
 
-    def _triple(self, what: str, size: Sequence[int], limits: Sequence[int]) -> tuple[int, ...]:
+    def _triple(self, what: str, size: int | Sequence[int]) -> tuple[int, ...]:
         given = [int(n) for n in np.atleast_1d(size)]
         if not 1 <= len(given) <= 3:
             raise ValueError(f"{self.name}: {what} must be one to three integers, got {size}")
         whole = (*given, 1, 1)[:3]
-        for axis, n, limit in zip("xyz", whole, limits, strict=True):
+        for axis, n, limit in zip("xyz", whole, _LIMITS[what], strict=True):
             if not 1 <= n <= limit:
                 raise ValueError(f"{self.name}: {what}.{axis} must be 1 to {limit}, got {n}")
         return whole
-
-    def _check_shared(self, dynamic: int) -> None:
-        if dynamic < 0 or dynamic > self.max_dynamic_shared_size_bytes:
-            raise ValueError(
-                f"{self.name}: shared_mem must be 0 to {self.max_dynamic_shared_size_bytes} bytes, got {dynamic}"
-                " (set max_dynamic_shared_size_bytes to have more than 48 KB)"
-            )
 
     def _cell(self, i: int, value: Any) -> Any:
         """The memory that holds argument i, of the size that the kernel reads."""
@@ -195,7 +204,7 @@ class Kernel:
         data = value if isinstance(value, bytes) else np.asarray(value).tobytes()
         if len(data) != size:
             raise TypeError(
-                f"{where} has {size} bytes, got {kind} of {len(data)}: pass np.int32(n), np.float32(x)"
+                f"{where} has {size} bytes, got {kind} of {len(data)}: pass np.int32(n), np.float32(x) or the like"
             )
         return ctypes.create_string_buffer(data, size)
 

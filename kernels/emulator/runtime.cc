@@ -2,7 +2,7 @@
 //
 // A block's threads are visited warp by warp, forwards or backwards. When nobody can go on, everybody must be waiting at
 // one and the same __syncthreads: otherwise some thread would wait for ever on a GPU, and the launch ends with words.
-#include "runtime.h"
+#include "checks.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +24,7 @@ namespace {
 
 Fiber fibers[MAX_THREADS];
 char slots[MAX_THREADS / 32][2][32][SLOT];
+int waiting[MAX_THREADS / 32];  // how many lanes of each warp wait for others of it
 Context scheduler;
 void (*body)(void**);
 void** parameters;
@@ -51,7 +52,7 @@ bool make_stacks() {
         char* at = static_cast<char*>(all) + i * step;
         mprotect(at, PAGE, PROT_NONE);  // a stack that is too small stops at this page
         fibers[i].low = at + PAGE;
-        fibers[i].high = at + step;
+        fibers[i].high = at + step - i % 32 * 192;  // or all would begin in the same sets of the processor's cache
     }
     return true;
 }
@@ -74,6 +75,8 @@ void release() {
     ++launch.epoch;
 }
 
+bool same(const char* file, const char* other) { return file == other || !strcmp(file, other); }
+
 void describe_wait(char* text, size_t size, const Fiber& fiber) {
     if (fiber.state == DONE) snprintf(text, size, "%s has returned", words(fiber));
     else snprintf(text, size, "%s waits at %s in %s:%d", words(fiber), fiber.what, fiber.file, fiber.line);
@@ -92,7 +95,7 @@ void report_stuck() {
     for (int i = first; i < end; ++i) {
         const bool wanted = waiting->state == AT_BARRIER || (waiting->mask >> (i - first) & 1);
         const bool here = fibers[i].state == waiting->state && fibers[i].line == waiting->line &&
-                          !strcmp(fibers[i].file, waiting->file) && fibers[i].mask == waiting->mask;
+                          same(fibers[i].file, waiting->file) && fibers[i].mask == waiting->mask;
         if (wanted && !here) {
             describe_wait(other, sizeof other, fibers[i]);
             break;
@@ -112,7 +115,7 @@ void report_stuck() {
 bool same_barrier() {
     for (int i = 0; i < launch.threads; ++i)
         if (fibers[i].state != AT_BARRIER || fibers[i].line != fibers[0].line || fibers[i].kind != fibers[0].kind ||
-            strcmp(fibers[i].file, fibers[0].file))
+            !same(fibers[i].file, fibers[0].file))
             return false;
     return true;
 }
@@ -149,6 +152,7 @@ void run_block() {
         prepare(f.context, f.low, f.high, start);
         f.state = READY, f.parity = 0, f.epoch = 0, f.mask = 0;
     }
+    memset(waiting, 0, sizeof waiting);
     launch.block_epoch = ++launch.epoch;
     on_block();
     for (;;) {
@@ -197,6 +201,14 @@ constexpr int Signals::numbers[3];
 
 }  // namespace
 
+bool own_memory(const char* at) {
+    auto within = [at](const auto& whole) {
+        const char* low = reinterpret_cast<const char*>(&whole);
+        return at >= low && at < low + sizeof whole;
+    };
+    return within(fibers) || within(slots);
+}
+
 long offset(const void* code) { return static_cast<const char*>(code) - &__ehdr_start; }
 
 const char* words(const Fiber& fiber) {
@@ -240,19 +252,20 @@ static void rendezvous(unsigned mask, const char* what, const char* file, int li
     if (!(mask >> me.thread.lane & 1))
         fail("%s:%d: %s calls %s with mask 0x%08x, in which its own lane %d is missing", file, line, words(me), what,
              mask, me.thread.lane);
+    if (launch.threads - first < 32 && mask >> (launch.threads - first))
+        fail("%s:%d: %s calls %s with mask 0x%08x, but its warp has only %d threads", file, line, words(me), what, mask,
+             launch.threads - first);
     me.mask = mask, me.file = file, me.line = line, me.what = what, me.state = AT_WARP;
+    int& count = waiting[first / 32];
+    if (++count < __builtin_popcount(mask)) return wait(AT_WARP);
     for (int lane = 0; lane < 32; ++lane) {
-        if (!(mask >> lane & 1)) continue;
         const Fiber& f = fibers[first + lane];
-        const bool here = first + lane < launch.threads && f.state == AT_WARP && f.line == line && f.mask == mask &&
-                          !strcmp(f.file, file);
-        if (first + lane >= launch.threads)
-            fail("%s:%d: %s calls %s with mask 0x%08x, but its warp has only %d threads", file, line, words(me), what,
-                 mask, launch.threads - first);
-        if (!here) return wait(AT_WARP);
+        if ((mask >> lane & 1) && !(f.state == AT_WARP && f.line == line && f.mask == mask && same(f.file, file)))
+            return wait(AT_WARP);
     }
     for (int lane = 0; lane < 32; ++lane)  // the last one has come: all go on
         if (mask >> lane & 1) fibers[first + lane].state = READY;
+    count -= __builtin_popcount(mask);
 }
 
 const char* emu_exchange(unsigned mask, const void* value, int size, const char* what, const char* file, int line) {
@@ -289,6 +302,10 @@ EXPORT void emu_set_arguments(int count, const Range* ranges) {
 EXPORT void emu_set_shared(int count, const Range* ranges) {
     launch.shared_count = count;
     for (int i = 0; i < count; ++i) launch.shared[i] = ranges[i];
+}
+EXPORT void emu_set_constants(int count, const Range* ranges) {
+    launch.constant_count = count;
+    for (int i = 0; i < count; ++i) launch.constants[i] = ranges[i];
 }
 EXPORT const char* emu_failure() { return launch.failure; }
 EXPORT char* emu_base() { return &__ehdr_start; }

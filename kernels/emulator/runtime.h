@@ -33,6 +33,8 @@ struct Range {
     const char *low, *high;
     const char* name;
     int poisoned;  // does it begin with elements that nobody has written?
+    int item;      // bytes of an element
+    int shadow;    // set by checks.cc
 };
 
 struct Launch {
@@ -44,8 +46,8 @@ struct Launch {
     unsigned block_epoch;  // the epoch at which this block began
     Range arguments[MAX_ARGUMENTS];
     int argument_count;
-    Range shared[256];
-    int shared_count;
+    Range shared[256], constants[256];
+    int shared_count, constant_count;
     long dynamic_size;
     bool counting;
     char failure[4096];

@@ -1,0 +1,143 @@
+// Counts what a kernel asks of memory, warp by warp, and how much arithmetic it does.
+//
+// A warp's 32 threads execute a load together, and the hardware fetches the 32-byte sectors that the 32 addresses fall
+// into: 4 if they are neighbours, up to 32 if not. Shared memory has 32 banks of 4 bytes: addresses in the same bank, but
+// not in the same word, wait for each other. Fibers do not run in step, so accesses are noted with their number (the
+// thread's n-th execution of this instruction) and those with the same number are put together at the next barrier.
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "checks.h"
+
+namespace emu {
+namespace {
+
+constexpr int SITES = 1024;
+
+struct Site {  // one instruction; Python reads these
+    long code;
+    int shared, write;
+    long long threads, bytes;     // executions by threads, bytes that they moved
+    long long warps;              // executions by warps
+    long long sectors, lines;     // global: 32-byte sectors and 128-byte lines
+    long long waves, least_waves;  // shared: passes through the banks, and as many as there had to be
+};
+Site sites[SITES];
+int site_count;
+unsigned numbers[SITES][MAX_THREADS];
+
+struct Note {
+    unsigned number;
+    short site, thread;
+    unsigned size;
+    const char* at;
+};
+std::vector<Note> notes;
+
+int site_of(const void* code, bool shared, bool write) {
+    static int last = 0;
+    const long at = offset(code);
+    if (last < site_count && sites[last].code == at && sites[last].shared == shared) return last;
+    for (int i = 0; i < site_count; ++i)
+        if (sites[i].code == at && sites[i].shared == shared) return last = i;
+    if (site_count == SITES) return -1;
+    sites[site_count] = {at, shared, write};
+    return last = site_count++;
+}
+
+template <class Key>
+long distinct(const Note* begin, const Note* end, long unit, Key key) {
+    static std::vector<unsigned long> seen;
+    seen.clear();
+    for (const Note* n = begin; n < end; ++n)
+        for (unsigned long u = reinterpret_cast<uintptr_t>(n->at) / unit,
+                           last = (reinterpret_cast<uintptr_t>(n->at) + n->size - 1) / unit; u <= last; ++u)
+            if (key(u)) seen.push_back(u);
+    std::sort(seen.begin(), seen.end());
+    return std::unique(seen.begin(), seen.end()) - seen.begin();
+}
+
+// How often the banks must be asked for these lanes, at most 128 bytes at once: the fullest bank's distinct words.
+long waves(const Note* begin, const Note* end) {
+    long most = 0;
+    for (unsigned long bank = 0; bank < 32; ++bank)
+        most = std::max(most, distinct(begin, end, 4, [bank](unsigned long word) { return word % 32 == bank; }));
+    return most;
+}
+
+void count_warp(const Note* begin, const Note* end) {
+    Site& site = sites[begin->site];
+    ++site.warps;
+    site.threads += end - begin;
+    for (const Note* n = begin; n < end; ++n) site.bytes += n->size;
+    if (!site.shared) {
+        site.sectors += distinct(begin, end, 32, [](unsigned long) { return true; });
+        site.lines += distinct(begin, end, 128, [](unsigned long) { return true; });
+        return;
+    }
+    // 8 bytes a lane: half a warp at once; 16 bytes: a quarter
+    const int lanes = begin->size <= 4 ? 32 : 128 / std::min(begin->size, 16u);
+    for (const Note* n = begin; n < end;) {
+        const Note* stop = n;
+        while (stop < end && stop->thread / lanes == n->thread / lanes) ++stop;
+        site.waves += waves(n, stop);
+        ++site.least_waves;
+        n = stop;
+    }
+}
+
+}  // namespace
+
+void on_count_launch() {
+    site_count = 0;
+    notes.clear();
+    memset(numbers, 0, sizeof numbers);
+}
+
+void on_count(const char* at, long size, bool write, bool shared, const void* code) {
+    const int site = site_of(code, shared, write);
+    if (site < 0) return;
+    const short thread = launch.now - launch.fibers;
+    notes.push_back({numbers[site][thread]++, short(site), thread, unsigned(size), at});
+}
+
+void on_count_flush() {
+    if (notes.empty()) return;
+    auto key = [](const Note& n) { return std::make_tuple(n.site, n.thread / 32, n.number, n.thread); };
+    std::sort(notes.begin(), notes.end(), [key](const Note& a, const Note& b) { return key(a) < key(b); });
+    for (size_t i = 0, j; i < notes.size(); i = j) {
+        for (j = i; j < notes.size() && notes[j].site == notes[i].site && notes[j].number == notes[i].number &&
+                    notes[j].thread / 32 == notes[i].thread / 32;)
+            ++j;
+        count_warp(&notes[i], &notes[0] + j);
+    }
+    notes.clear();
+    for (int i = 0; i < site_count; ++i) memset(numbers[i], 0, sizeof numbers[i]);
+}
+
+}  // namespace emu
+
+#define EXPORT __attribute__((visibility("default")))
+
+// How often each piece of straight-line code was entered, by the offset of its first instruction.
+namespace {
+constexpr long CODE = 4 << 20;
+unsigned visits[CODE];
+long long flops;
+}  // namespace
+
+extern "C" {
+void __sanitizer_cov_trace_pc() {
+    const long at = emu::offset(__builtin_return_address(0));
+    if (emu::launch.counting && at < CODE) ++visits[at];
+}
+void emu_flops(long long n) { flops += n; }
+
+EXPORT int emu_counts(const emu::Site** first) {
+    *first = emu::sites;
+    return emu::site_count;
+}
+EXPORT unsigned* emu_visits() { return visits; }
+EXPORT long long* emu_counted_flops() { return &flops; }
+}

@@ -1,0 +1,103 @@
+"""Every rung of the CUDA matmul ladder is the matrix product: all sizes, layouts and batches, in both thread orders.
+
+The launches are checked ones: no access outside of an array, no read of what nobody wrote, no race.
+"""
+
+import numpy as np
+import pytest
+from minigen.kernels import emulator
+from minigen.kernels.cuda.matmul import RUNGS, Rung
+
+# 0 and 1, primes, and one less and more than the tiles' edges
+SIZES = [
+    (1, 1, 1), (1, 1, 0), (5, 3, 0), (2, 37, 3), (31, 1, 7), (33, 17, 19), (1, 65, 8), (65, 63, 9), (127, 129, 17),
+    (129, 127, 15), (128, 128, 16), (64, 192, 32), (131, 5, 33), (4, 132, 20),
+]  # fmt: skip
+LAYOUTS = ("nn", "nt", "tn", "tt")
+
+
+def matrix(rng, batches, rows, columns, layout):
+    """(batches, rows, columns) random numbers; "t": the columns are neighbours in memory, "s": nobody is."""
+    if layout == "t":
+        return rng.standard_normal((batches, columns, rows), np.float32).swapaxes(1, 2)
+    if layout == "s":
+        return rng.standard_normal((batches, rows, 2 * columns + 1), np.float32)[:, :, 1::2]
+    return rng.standard_normal((batches, rows, columns), np.float32)
+
+
+def strides(x):
+    batch, row, column = (s // 4 for s in x.strides)
+    return np.int32(row), np.int32(column), np.int64(batch)
+
+
+def multiply(kernel, rung: Rung, a, b, out, order="forward"):
+    (batches, M, K), N = a.shape, b.shape[2]
+    sizes = np.int32(M), np.int32(N), np.int32(K)
+    grid, block, shared = rung.launch(M, N, batches)
+    kernel(grid, block, (a, b, out, *sizes, *strides(a), *strides(b)), shared, order=order)
+    return out
+
+
+def check(rung: Rung, out, a, b):
+    exact = a.astype(np.float64) @ b.astype(np.float64)
+    scale = np.abs(a).astype(np.float64) @ np.abs(b) + 1e-30
+    wrong = ~(np.abs(out - exact) <= (2**-10 if rung.tf32 else 1e-6) * scale)  # so that a NaN is wrong
+    assert not wrong.any(), f"{wrong.sum()} of {wrong.size} wrong, first at {np.argwhere(wrong)[0]}"
+
+
+@pytest.fixture(scope="module", params=RUNGS)
+def rung(request):
+    return RUNGS[request.param]
+
+
+@pytest.fixture(scope="module")
+def kernel(rung):
+    return emulator.load(rung.path, checked=True).get_function(rung.kernel)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: "x".join(map(str, s)))
+def test_is_the_product(rung, kernel, guarded, size):
+    M, N, K = size
+    rng = np.random.default_rng(sum(size))
+    for layout in LAYOUTS if M * N * K < 50_000 else LAYOUTS[sum(size) % 4 :][:1]:
+        a, b = matrix(rng, 1, M, K, layout[0]), matrix(rng, 1, K, N, layout[1])
+        with guarded() as empty:
+            forward, reverse = (multiply(kernel, rung, a, b, empty(1, M, N), order) for order in ("forward", "reverse"))
+        check(rung, forward, a, b)
+        np.testing.assert_array_equal(forward, reverse)
+
+
+@pytest.mark.parametrize("layouts", ["nn", "tt", "ss", "ns"])
+@pytest.mark.parametrize("repeated", ["neither", "a", "b"])
+def test_batches(rung, kernel, guarded, layouts, repeated):
+    rng = np.random.default_rng(0)
+    a, b = matrix(rng, 3, 35, 12, layouts[0]), matrix(rng, 3, 12, 36, layouts[1])
+    a, b = (np.broadcast_to(x[:1], x.shape) if name == repeated else x for name, x in (("a", a), ("b", b)))
+    with guarded() as empty:
+        out = multiply(kernel, rung, a, b, empty(3, 35, 36))
+    check(rung, out, a, b)
+
+
+def test_any_alignment(rung, kernel, guarded):
+    """A matrix whose first number, or whose rows, begin beside a multiple of 16 bytes."""
+    rng = np.random.default_rng(1)
+    for start, width in ((1, 40), (2, 41), (0, 42), (4, 44)):
+        a = rng.standard_normal((1, 36, width), np.float32)[:, :, start : start + 20]
+        b = rng.standard_normal((1, 20, width), np.float32)[:, :, start : start + 36]
+        with guarded() as empty:
+            out = multiply(kernel, rung, a, b, empty(1, 36, 36))
+        check(rung, out, a, b)
+
+
+def test_infinity_and_nan_reach_the_result(rung, kernel):
+    a, b = np.ones((1, 3, 4), np.float32), np.ones((1, 4, 40), np.float32)
+    a[0, 1, 2], b[0, 0, 39] = np.inf, np.nan
+    out = multiply(kernel, rung, a, b, emulator.empty((1, 3, 40)))[0]
+    assert np.isnan(out[:, 39]).all() and (out[1, :39] == np.inf).all() and (out[[0, 2], :39] == 4).all()
+
+
+def test_what_one_launch_cannot_do_is_refused(rung):
+    with pytest.raises(ValueError, match=r"batches <= 65535, got M = 1, N = 2, batches = 65536"):
+        rung.launch(1, 2, 65536)
+    with pytest.raises(ValueError, match=r"1 <= M"):
+        rung.launch(0, 2)
