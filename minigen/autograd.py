@@ -16,7 +16,7 @@ import numpy as np
 from . import anomaly
 from .backend import state
 from .modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .node import FREED, Node
+from .node import FREED, Node, last_write
 from .tensor import Tensor
 
 __all__ = [
@@ -29,9 +29,9 @@ _SEQ = operator.attrgetter("seq")
 # the backward pass --------------------------------------------------------------------------------
 def _collect(roots: Sequence[Node], oldest: int) -> list[Node]:
     """Every node that the roots were computed from, no older than ``oldest``, newest first."""
-    seen, stack = set(roots), list(roots)
-    while stack:
-        node = stack.pop()
+    seen = dict.fromkeys(roots)
+    found = list(seen)
+    for node in found:  # which grows
         if node.kept is FREED:
             raise RuntimeError(
                 f"backward: the graph through {node.op.name} was freed by an earlier backward pass; call that one with "
@@ -39,9 +39,10 @@ def _collect(roots: Sequence[Node], oldest: int) -> list[Node]:
             )
         for parent in node.parents:
             if parent is not None and parent not in seen and parent.seq >= oldest:
-                seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=_SEQ, reverse=True)
+                seen[parent] = None
+                found.append(parent)
+    found.sort(key=_SEQ, reverse=True)
+    return found
 
 
 def _run(
@@ -56,11 +57,9 @@ def _run(
 
     watch = state.profile
     began = watch and watch.clock()
-    outside = state.grad_enabled, state.backend, state.anomaly, state.quiet
-    quiet, current = np.errstate(all="ignore"), state.backend
-    quiet.__enter__()
-    # The pass itself looks for anomalies, and names the rule
-    state.grad_enabled, state.anomaly, state.quiet = create, (), True
+    outside = state.grad_enabled, state.backend, state.anomaly
+    current = state.backend
+    state.grad_enabled, state.anomaly = create, ()  # the pass itself looks for anomalies, and names the rule
     try:
         for node, delta in roots:
             borrowed.add(node)
@@ -82,9 +81,11 @@ def _run(
                 continue
             if node.retains and targets is None:
                 _accumulate(node, delta if create else Tensor(np.array(delta.array)), create)
-            needs = [p is not None and (useful is None or p in useful) for p in node.parents]
+            needs = node.needs if useful is None else [p in useful for p in node.parents]
             if True not in needs:
                 continue
+            if last_write[0] > node.seq:
+                node.check_writes()
             grads = watch.vjp(node, delta, needs) if watch else node.op.backward(node, delta, needs)
             if outside[2]:
                 anomaly.look_back(node, delta, grads, outside[2])
@@ -92,18 +93,17 @@ def _run(
                 if g is None or parent is None:
                     continue
                 before = deltas.get(parent)
-                if before is None:
-                    deltas[parent] = g
-                    if not _owned(g, delta, grads):
-                        borrowed.add(parent)
-                else:
+                if before is not None:
                     deltas[parent] = _sum(before, g)
                     borrowed.discard(parent)  # the sum is a new array
+                    continue
+                deltas[parent] = g
+                if (parent.op is None or targets is not None) and not _owned(g, delta, grads):
+                    borrowed.add(parent)
             if not retain:
-                node.free()
+                node.kept, node.parents, node.out, node.site = FREED, (), None, None
     finally:
-        state.grad_enabled, state.backend, state.anomaly, state.quiet = outside
-        quiet.__exit__(None, None, None)
+        state.grad_enabled, state.backend, state.anomaly = outside
         if watch:
             watch.whole_pass(began)
     return found
@@ -160,8 +160,8 @@ def _accumulate(leaf: Node, delta: Tensor, create: bool) -> None:
     elif create:
         leaf.grad = leaf.grad + delta
     else:
-        leaf.grad.array += delta.array
-        leaf.grad._version[0] += 1
+        state.quietly(np.add, leaf.grad.array, delta.array, leaf.grad.array)
+        leaf.grad._written()
 
 
 def _tensors(name: str, argument: str, value: Any) -> list[Tensor]:

@@ -14,8 +14,9 @@ from .backend import state
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_clock = itertools.count()
+tick = itertools.count(1).__next__  # the clock of nodes and of writes: every call gives a later time
 NO_ATTRS: dict[str, Any] = {}  # shared by all nodes without attributes
+last_write = [0]  # when any storage was last written in place
 FREED: Any = ("freed",)  # stands for the kept values of a node that a backward pass is done with
 
 
@@ -23,6 +24,7 @@ class Like:
     """What is left of a value that was not kept: its shape and dtype."""
 
     __slots__ = ("dtype", "shape")
+    _log = None  # nobody writes to it
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.shape = shape
@@ -35,25 +37,31 @@ def like(shape: tuple[int, ...], dtype: np.dtype) -> Like:
     return Like(shape, dtype)
 
 
+@functools.lru_cache(4096)
+def two_like(shape: tuple[int, ...], other: tuple[int, ...], dtype: np.dtype) -> tuple[Like, Like]:
+    """The one pair of Likes: what an op of two inputs keeps that keeps neither."""
+    return like(shape, dtype), like(other, dtype)
+
+
 class Node:
     """One step of a computation. A leaf has no op; every edge leads to one node."""
 
     __slots__ = (
-        "attrs", "backend", "grad", "hooks", "kept", "op", "out", "parents", "retains", "seq", "site", "versions",
+        "attrs", "backend", "grad", "hooks", "kept", "needs", "op", "out", "parents", "retains", "seq", "site",
     )  # fmt: skip
 
     def __init__(
         self, op: Any = None, parents: Sequence[Node | None] = (), kept: Any = (), attrs: Any = NO_ATTRS,
-        versions: tuple[int, ...] | None = None,
+        needs: Sequence[bool] | None = None,
     ) -> None:  # fmt: skip
-        self.seq = next(_clock)  # parents are always older: sorting by it is a topological order
+        self.seq = tick()  # parents are always older: sorting by it is a topological order
         self.op = op
         self.parents = parents
+        self.needs = [p is not None for p in parents] if needs is None else needs  # which inputs need a gradient
         self.kept = kept
         self.attrs = attrs
         self.backend = state.backend
-        self.versions = _versions(kept) if versions is None else versions
-        self.out: Any = None  # (array, version counter, version then): never the output Tensor, which would be a cycle
+        self.out: Any = None  # (array, log of its writes): never the output Tensor, which would be a cycle
         self.grad: Tensor | None = None
         self.hooks: dict[int, Callable] | None = None
         self.retains = False
@@ -61,20 +69,23 @@ class Node:
 
     def add_hook(self, hook: Callable) -> Handle:
         self.hooks = self.hooks or {}
-        key = next(_clock)
+        key = tick()
         self.hooks[key] = hook
         return Handle(self.hooks, key)
 
-    def check_versions(self) -> None:
-        out = self.out
-        if (self.versions and _versions(self.kept) != self.versions) or (out is not None and out[1][0] != out[2]):
-            raise RuntimeError(
-                f"backward: a value that {self.op.name} needs was written in place after it was used "
-                "(by an optimiser's step, or an in-place method); run the forward pass again, or write to a .clone()"
-            )
-
-    def free(self) -> None:
-        self.kept, self.parents, self.out, self.site = FREED, (), None, None
+    def check_writes(self) -> None:
+        """A RuntimeError if a kept value was written after this node was made (later than ``last_write`` none was)."""
+        now = self.seq
+        for x in self.kept:
+            if x is not None and (log := x._log) is not None and log[1] > now:
+                break
+        else:
+            if self.out is None or self.out[1][1] < now:
+                return
+        raise RuntimeError(
+            f"backward: a value that {self.op.name} needs was written in place after it was used "
+            "(by an optimiser's step, or an in-place method); run the forward pass again, or write to a .clone()"
+        )
 
 
 class Handle:
@@ -86,8 +97,3 @@ class Handle:
     def remove(self) -> None:
         """Call the hook no more; removing twice is harmless."""
         self._hooks.pop(self._key, None)
-
-
-def _versions(kept: Sequence[Any]) -> tuple[int, ...]:
-    """How often each kept Tensor's storage has been written."""
-    return tuple([t._version[0] for t in kept if t is not None and type(t) is not Like])

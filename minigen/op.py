@@ -30,11 +30,11 @@ class Op:
 
     def __init__(
         self, forward: Callable, broadcasts: bool, floats: bool, view: bool, promotes: int,
-        names: Sequence[str] = ("input", "other"), small: bool = False,
+        names: Sequence[str] = ("input", "other"),
     ) -> None:  # fmt: skip
         functools.update_wrapper(self, forward)
         self.forward, self.name = forward, forward.__name__
-        self.broadcasts, self.floats, self.view, self.promotes, self.small = broadcasts, floats, view, promotes, small
+        self.broadcasts, self.floats, self.view, self.promotes = broadcasts, floats, view, promotes
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.arity = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
@@ -58,18 +58,20 @@ class Op:
             parameters = inspect.signature(rule).parameters.values()
             self.wants.append([p.name for p in parameters if p.kind is p.KEYWORD_ONLY])
             self.keeps.append([not p.name.startswith("_") for p in parameters if p.kind is not p.KEYWORD_ONLY][1:])
-        self.plans: dict[tuple[bool, ...], tuple[bool, list[int], list[int]]] = {}
+        self.plans: dict[tuple[bool, ...], tuple[tuple[bool, ...], bool, list[bool]]] = {}
 
-    def plan(self, mask: tuple[bool, ...]) -> tuple[bool, list[int], list[int]]:
-        """(keep the output?, the inputs to keep, those not) for the rules that will run: of the inputs in ``mask``."""
+    def plan(self, needs: tuple[bool, ...]) -> tuple[tuple[bool, ...], bool, list[bool]]:
+        """(needs, keep the output? keep each input?) for the rules that will run: of the inputs that need a gradient.
+
+        All nodes of one plan share its ``needs``.
+        """
         if self.variadic:
-            out, *inputs = [self.keeps[0][0], *[self.keeps[0][1]] * len(mask)]
+            out, *inputs = [self.keeps[0][0], *[self.keeps[0][1]] * len(needs)]
         else:
-            running = [k for k, needed in zip(self.keeps, mask, strict=True) if needed]
+            running = [k for k, needed in zip(self.keeps, needs, strict=True) if needed]
             out, *inputs = [any(column) for column in zip(*running, strict=True)]
-        keeps, drops = ([i for i, kept in enumerate(inputs) if kept is wanted] for wanted in (True, False))
-        self.plans[mask] = out, keeps, drops
-        return self.plans[mask]
+        self.plans[needs] = needs, out, inputs
+        return self.plans[needs]
 
     def __get__(self, instance: Any, owner: type) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -108,8 +110,6 @@ class Op:
         return (*args, *found.values()), {name: value for name, value in attrs.items() if name not in found}
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        if self.small and len(args) == 2 and not attrs and (quick := self.quickly(*args)) is not None:
-            return quick
         inputs, attrs = self.bind(args, attrs)
         watch = state.profile
         began = watch and watch.clock()
@@ -123,7 +123,7 @@ class Op:
             array = np.asarray(array)  # NumPy's 0-d results are numbers
         out = Tensor(array)
         if self.view and inputs[0] is not None and np.may_share_memory(array, inputs[0].array):
-            out._version = inputs[0]._version
+            out._log = inputs[0]._writes()
         if state.grad_enabled and self.rules is not None:
             parents = [None if x is None else x.node for x in inputs]
             if parents.count(None) < len(parents) and dtypes.is_floating(array.dtype):
@@ -134,59 +134,33 @@ class Op:
             anomaly.look(self, inputs, [out], out.node)
         return out
 
-    def quickly(self, x: Any, y: Any) -> Tensor | None:
-        """The same for two small float32 arrays, or one and a number, without the loops; None for anything else."""
-        kernel = state.backend.small.get(self.name)
-        if kernel is None or not isinstance(x, Tensor) or state.profile or state.anomaly:
-            return None
-        if not isinstance(y, Tensor):
-            if type(y) not in (float, int) or x.array.dtype is not dtypes.float32:
-                return None
-            y = _constant(y) if y else Tensor(np.array(y, dtypes.float32))  # 0.0 == -0.0, which are two numbers
-        array = kernel(x.array, y.array)  # it never warns of inf and NaN; None for arrays that it does not take
-        if array is None:
-            return None
-        out, p, q = Tensor(array), x.node, y.node
-        if (p is not None or q is not None) and state.grad_enabled:
-            self.record(out, (x, y), [p, q], NO_ATTRS)
-        return out
-
     def record(self, out: Tensor, inputs: Sequence[Tensor | None], parents: list, attrs: dict[str, Any]) -> None:
         """Give ``out`` a node that keeps what the rules of those inputs need that have one."""
         mask = tuple([p is not None for p in parents])
-        keep_out, keeps, drops = self.plans.get(mask) or self.plan(mask)
-        kept: list[Any] = list(inputs)
-        versions: tuple[int, ...] = ()
-        for i in drops:
-            if (x := kept[i]) is not None:
-                kept[i] = like(x.array.shape, x.array.dtype)
-        if keeps:
-            versions = tuple([x._version[0] for i in keeps if (x := kept[i]) is not None])
-        out.node = node = Node(self, parents, kept, attrs or NO_ATTRS, versions)
+        needs, keep_out, keeps = self.plans.get(mask) or self.plan(mask)
+        kept = [
+            x if keep or x is None else like(x.array.shape, x.array.dtype)
+            for x, keep in zip(inputs, keeps, strict=True)
+        ]
+        out.node = node = Node(self, parents, kept, attrs or NO_ATTRS, needs)
         if keep_out:
-            node.out = (out.array, out._version, out._version[0])
+            node.out = (out.array, out._writes())
 
     def backward(self, node: Node, delta: Any, needs: Sequence[bool]) -> list[Tensor | None]:
         """dC/d(input) for each input that needs it."""
         assert self.rules is not None
-        if node.versions or node.out is not None:
-            node.check_versions()
-        z = None if node.out is None else Tensor(node.out[0], node, node.out[1])
+        kept, z = node.kept, None if node.out is None else Tensor(node.out[0], node, node.out[1])
+        if self.variadic:
+            attrs = {k: node.attrs[k] for k in self.wants[0] if k != "i"}
+            return [self.rules[0](delta, z, kept, **attrs, i=i) if needed else None for i, needed in enumerate(needs)]
         grads: list[Tensor | None] = []
-        for i, needed in enumerate(needs):
+        for needed, rule, wants, x in zip(needs, self.rules, self.wants, kept, strict=True):
             if not needed:
                 grads.append(None)
                 continue
-            r = 0 if self.variadic else i
-            attrs = {k: node.attrs[k] for k in self.wants[r] if k != "i"} if self.wants[r] else NO_ATTRS
-            if self.variadic:
-                g = self.rules[0](delta, z, node.kept, **attrs, i=i)
-            else:
-                g = self.rules[r](delta, z, *node.kept, **attrs)
-            if self.broadcasts:
-                shape = node.kept[i].shape
-                if g.array.shape != shape:
-                    g = g.sum_to(shape=shape)
+            g = rule(delta, z, *kept, **{k: node.attrs[k] for k in wants}) if wants else rule(delta, z, *kept)
+            if self.broadcasts and g.array.shape != x.shape:
+                g = g.sum_to(shape=x.shape)
             grads.append(g)
         return grads
 
@@ -194,17 +168,15 @@ class Op:
 def op(
     forward: Callable | None = None,
     *, broadcasts: bool = False, floats: bool = False, view: bool = False, promotes: int = 0,
-    names: Sequence[str] = ("input", "other"), small: bool = False,
+    names: Sequence[str] = ("input", "other"), kind: type[Op] = Op,
 ) -> Any:  # fmt: skip
     """Make ``forward(be, *arrays, *, attributes)`` a differentiable operation on Tensors.
 
     ``broadcasts``: inputs (from number ``promotes`` on) are promoted to a common type, and the engine sums broadcast
     gradients back. ``floats``: integers become the default floating type first. ``view``: the result may share its
-    input's memory. ``names``: of the inputs, for callers who write ``maximum(x, other=y)``. ``small``: the backend may
-    have a kernel of the op's name for two small arrays.
+    input's memory. ``names``: of the inputs, for callers who write ``maximum(x, other=y)``. ``kind``: the op's class.
     """
-    make = functools.partial(Op, broadcasts=broadcasts, floats=floats, view=view, promotes=promotes, names=names,
-                             small=small)  # fmt: skip
+    make = functools.partial(kind, broadcasts=broadcasts, floats=floats, view=view, promotes=promotes, names=names)
     return make if forward is None else make(forward)
 
 
@@ -247,12 +219,6 @@ def _promote(self: Op, args: Sequence[Any]) -> Sequence[Tensor]:
         for x in chosen
     ]
     return [*args[:from_], *converted]
-
-
-@functools.lru_cache(256)
-def _constant(value: float) -> Tensor:
-    """The number as a float32 Tensor, the same one each time: nobody writes to it."""
-    return Tensor(np.array(value, dtypes.float32))
 
 
 def _number(x: Any, dtype: np.dtype) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
-from .node import Node
+from .node import Node, last_write, tick
 
 
 class device(str):
@@ -33,16 +33,16 @@ class Tensor:
     Build one with ``minigen.tensor`` (copies) or ``minigen.from_numpy`` (shares).
     """
 
-    __slots__ = ("__weakref__", "_frozen", "_version", "array", "node")
+    __slots__ = ("__weakref__", "_frozen", "_log", "array", "node")
     __array_ufunc__ = None  # NumPy's operators give way, so that ``ndarray * tensor`` reaches Tensor.__rmul__
 
     array: np.ndarray
     node: Node | None
 
-    def __init__(self, array: np.ndarray, node: Node | None = None, version: list[int] | None = None) -> None:
+    def __init__(self, array: np.ndarray, node: Node | None = None, log: list[int] | None = None) -> None:
         self.array = array
         self.node = node
-        self._version = [0] if version is None else version  # one counter for all views of a storage
+        self._log = log  # see _writes; None: the storage was not written yet, and no view shares it
 
     # what it is -----------------------------------------------------------------------------------
     @property
@@ -169,7 +169,7 @@ class Tensor:
     # copies ---------------------------------------------------------------------------------------
     def __copy__(self) -> Tensor:
         twin = type(self).__new__(type(self))
-        Tensor.__init__(twin, self.array, self.node, self._version)  # the same storage, leaf and gradient
+        Tensor.__init__(twin, self.array, self.node, self._writes())  # the same storage, leaf and gradient
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -295,7 +295,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same storage without history."""
-        return Tensor(self.array, None, self._version)
+        return Tensor(self.array, None, self._writes())
 
     @property
     def data(self) -> Tensor:
@@ -311,12 +311,25 @@ class Tensor:
                 self.array[...] = value.array  # parameters keep their addresses
             else:
                 self.array = value.array
-            self._version[0] += 1
+            self._written()
 
     @property
     def version(self) -> int:
         """How often the storage was written in place."""
-        return self._version[0]
+        return 0 if self._log is None else self._log[0]
+
+    def _writes(self) -> list[int]:
+        """How often the storage was written in place and when it last was, by the clock of the nodes: one list for all
+        views of a storage."""
+        if self._log is None:
+            self._log = [0, 0]
+        return self._log
+
+    def _written(self) -> None:
+        """The storage has been written: nodes that are older and kept its values must not use them."""
+        log = self._writes()
+        log[0] += 1
+        log[1] = last_write[0] = tick()
 
 
 def _rebuilt(kind: type[Tensor], array: np.ndarray, requires_grad: bool) -> Tensor:

@@ -52,7 +52,7 @@ class Fused(Op):
                     if i not in self.nondiff:
                         out.node = pick(node, i, len(outs)) if many else node
                 held = next((o for o in outs if _holds(saved, o.array)), None)
-                node.out = (saved, [0] if held is None else held._version, 0)
+                node.out = (saved, [0, 0] if held is None else held._writes())
         if watch:
             watch.op(self.name, began, inputs, outs)
         if state.anomaly:
@@ -60,12 +60,11 @@ class Fused(Op):
         return tuple(outs) if many else outs[0]
 
     def backward(self, node: Node, delta: Any, needs: Sequence[bool]) -> list[Tensor | None]:
-        node.check_versions()
         deltas = delta if isinstance(delta, list) else [delta]
         if state.grad_enabled:
             return self._differentiate_reference(node, deltas, needs)
-        arrays = getattr(state.backend, self.vjp)(
-            node.out[0], needs, *[None if d is None else d.array for d in deltas]
+        arrays = state.quietly(
+            getattr(state.backend, self.vjp), node.out[0], needs, *[None if d is None else d.array for d in deltas]
         )
         pairs = zip(arrays, needs, strict=True)  # asarray: NumPy's 0-d results are numbers, not arrays
         return [None if a is None or not needed else Tensor(np.asarray(a)) for a, needed in pairs]
@@ -73,7 +72,7 @@ class Fused(Op):
     def _differentiate_reference(self, node: Node, deltas: list, needs: Sequence[bool]) -> list[Tensor | None]:
         """The gradient as a recorded computation: that of the textbook, at aliases with edges to the inputs' nodes."""
         aliases = [
-            Tensor(x.array, Node(_alias, [x.node], [like(x.shape, x.dtype)]), x._version) if needed else x
+            Tensor(x.array, Node(_alias, [x.node], [like(x.shape, x.dtype)]), x._writes()) if needed else x
             for x, needed in zip(node.kept, needs, strict=True)
         ]
         outs = self.reference(*aliases, **node.attrs)

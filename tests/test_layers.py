@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"kernels", "_cpu", "backprop"},
     {"backend", "dtypes", "check", "checks"},
-    {"node", "tensor", "anomaly", "autograd", "op", "twin", "creation", "random", "sampling", "profile", "interchange",
-     "modes", "cuda"},
+    {"node", "tensor", "anomaly", "autograd", "op", "small", "twin", "creation", "random", "sampling", "profile",
+     "interchange", "modes", "cuda"},
     {"ops"},
     {"reference"},
     {"fused"},

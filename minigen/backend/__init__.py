@@ -72,7 +72,6 @@ class _State(threading.local):
 
     backend: NumpyBackend = _default
     grad_enabled = True
-    quiet = False  # has somebody around this code told NumPy already not to warn of inf and NaN? A backward pass does
     anomaly: tuple[str, ...] = ()  # what detect_anomaly looks for: "nan", "inf"
     profile: Any = None  # what minigen.profile() records with; set on the class, so that all threads see it
 
@@ -87,14 +86,9 @@ class _State(threading.local):
         """``function(...)``; inf and NaN come without a warning, as in PyTorch.
 
         NumPy asks the context whether to warn. To enter one costs 0.1 microseconds, ``np.errstate`` makes one in 1.5.
+        A context cannot be entered again from inside, a copy of it can, and costs nothing: copies share what they hold.
         """
-        if self.quiet:
-            return function(*args, **kwargs)
-        self.quiet = True  # a context cannot be entered again from inside, and need not be
-        try:
-            return self._calm.run(function, *args, **kwargs)
-        finally:
-            self.quiet = False
+        return self._calm.copy().run(function, *args, **kwargs)
 
 
 state = _State()

@@ -181,4 +181,4 @@ def instance_norm(
 
 def _move(running: Tensor, new: np.ndarray, momentum: float) -> None:
     running.array[...] += (momentum * (new - running.array)).astype(running.dtype)
-    running._version[0] += 1
+    running._written()

@@ -21,7 +21,7 @@ class Parameter(Tensor):
             data = Tensor(np.empty(0, dtypes.get_default_dtype()))
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, got {type(data).__name__}; use minigen.tensor")
-        super().__init__(data.array, None, data._version)
+        super().__init__(data.array, None, data._writes())
         self.requires_grad_(requires_grad)
 
     def __repr__(self) -> str:

@@ -76,7 +76,7 @@ class State:
             if converted.dtype != t.dtype:
                 gradient, t.grad = t.grad, None
                 t.array = converted.array
-                t._version[0] += 1  # a graph that kept the old values must not be walked with the new ones
+                t._written()  # a graph that kept the old values must not be walked with the new ones
                 t.grad = None if gradient is None else gradient.detach().to(converted.dtype)
         return self
 
@@ -149,7 +149,7 @@ class State:
                 raise TypeError(f"load_state_dict: {k} holds no real numbers but {v.dtype}")
         for k, v in values.items():
             np.copyto(own[k].array, v, casting="unsafe")
-            own[k]._version[0] += 1
+            own[k]._written()
         return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import op
+from ..small import SmallOp
 from ..tensor import Tensor
 from .check import check_tensor
 from .compare import where
@@ -16,7 +17,7 @@ from .exponential import log
 Array = np.ndarray
 
 
-@op(broadcasts=True, small=True)
+@op(broadcasts=True, kind=SmallOp)
 def add(be: Any, x: Array, y: Array) -> Array:
     """z = x + y."""
     return be.add(x, y)
@@ -28,7 +29,7 @@ add.vjps(
 )
 
 
-@op(broadcasts=True, small=True)
+@op(broadcasts=True, kind=SmallOp)
 def sub(be: Any, x: Array, y: Array) -> Array:
     """z = x - y."""
     return be.sub(x, y)
@@ -40,7 +41,7 @@ sub.vjps(
 )
 
 
-@op(broadcasts=True, small=True)
+@op(broadcasts=True, kind=SmallOp)
 def mul(be: Any, x: Array, y: Array) -> Array:
     """z = x y."""
     return be.mul(x, y)
@@ -52,7 +53,7 @@ mul.vjps(
 )
 
 
-@op(broadcasts=True, floats=True, small=True)
+@op(broadcasts=True, floats=True, kind=SmallOp)
 def div(be: Any, x: Array, y: Array) -> Array:
     """z = x / y, in floating numbers also for integers."""
     return be.div(x, y)

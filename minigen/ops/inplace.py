@@ -29,7 +29,7 @@ def writable(x: Tensor, name: str, functional: str) -> np.ndarray:
             f"{name}: this tensor shares memory that cannot be written (an expanded view or a read-only "
             "array); .clone() it first"
         )
-    x._version[0] += 1
+    x._written()
     return x.array
 
 

@@ -162,9 +162,9 @@ class _Split:
         arrays = self.forward(x.array, indices)
         if state.grad_enabled and x.node is not None:
             node = Node(self, [x.node], [like(a.shape, a.dtype) for a in arrays], {"axis": axis})
-            outs = [Tensor(a, pick(node, i, len(arrays)), x._version) for i, a in enumerate(arrays)]
+            outs = [Tensor(a, pick(node, i, len(arrays)), x._writes()) for i, a in enumerate(arrays)]
         else:
-            outs = [Tensor(a, None, x._version) for a in arrays]
+            outs = [Tensor(a, None, x._writes()) for a in arrays]
         if watch:
             watch.op(self.name, began, [x], outs)
         return tuple(outs)

@@ -15,18 +15,6 @@ def _reversed(operation: Any) -> Any:
     return lambda self, other: operation(other, self)
 
 
-def _operator(operation: Any) -> Any:
-    """The method of an operator. One that has kernels for small arrays tries them first."""
-    if not operation.small:
-        return operation
-
-    def apply(self: Tensor, other: Any) -> Tensor:
-        out = operation.quickly(self, other)
-        return operation(self, other) if out is None else out
-
-    return apply
-
-
 def _many(values: tuple) -> tuple[int, ...]:
     """``x.reshape(2, 3)`` and ``x.reshape((2, 3))`` alike."""
     return tuple(values[0]) if len(values) == 1 and isinstance(values[0], (tuple, list)) else values
@@ -73,7 +61,7 @@ _OPERATORS = {
     "floordiv": e.floor_divide, "and": e.bitwise_and, "or": e.bitwise_or, "xor": e.bitwise_xor,
 }  # fmt: skip
 for _name, _operation in _OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", _operator(_operation))
+    setattr(Tensor, f"__{_name}__", getattr(_operation, "method", _operation))
     setattr(Tensor, f"__r{_name}__", _reversed(_operation))
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", getattr(e, _name))

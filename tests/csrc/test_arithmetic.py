@@ -21,6 +21,16 @@ def test_equals_numpy(name, left, right):
     np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("number", [2, -3, 0.1, -0.0, 2**60 + 1, float("inf")])
+def test_a_number_is_a_0d_array(name, number):
+    x, scalar = np.array([[1.5, -2.0]], np.float32), np.array(number, np.float32)
+    for left, right in ((x, number), (number, x)):
+        want = PAIRS[name](*(scalar if side is number else side for side in (left, right)))
+        got = getattr(_cpu, name)(left, right)
+        assert got.tobytes() == want.tobytes() and (got.shape, got.dtype) == (want.shape, want.dtype)
+
+
 def test_infinities_come_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -31,7 +41,9 @@ def test_infinities_come_without_a_warning():
 x = np.ones((4, 6), np.float32)
 OTHERS = {
     "float64": (x, x.astype(np.float64)), "byte-swapped": (x.astype(">f4"), x), "a list": (x, [1.0]),
-    "a number": (x, np.float32(1)), "strided": (x[:, ::2], x[:, ::2]), "reversed": (x[::-1], x), "broadcast": (x, x[0]),
+    "NumPy's number": (x, np.float32(1)),
+    "a bool": (x, True), "a huge number": (x, 10**400), "two numbers": (1.0, 2.0), "None": (x, None),
+    "strided": (x[:, ::2], x[:, ::2]), "reversed": (x[::-1], x), "broadcast": (x, x[0]),
     "other sizes": (x, x[:, :5]), "misaligned": (np.zeros(97, np.uint8)[1:].view(np.float32).reshape(4, 6), x),
     "large": (np.ones(1025, np.float32), np.ones(1025, np.float32)), "one element": (np.ones(1, np.float32), x),
     "a subclass": (x.view(np.matrix), x),

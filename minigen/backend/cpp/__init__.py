@@ -33,7 +33,7 @@ class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttenti
 
     name = "cpp"
     kernels: ClassVar[dict[str, tuple[str, ...]]] = native.LADDERS
-    small: ClassVar[dict[str, Callable]] = {name: getattr(_cpu, name) for name in ("add", "sub", "mul", "div")}
+    small: ClassVar[dict[str, Callable]] = native.SMALL
 
     def set_num_threads(self, n: int) -> None:
         _cpu.set_num_threads(n)
@@ -43,6 +43,7 @@ class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttenti
 
     def watch_kernels(self, recorder: native.Recorder | None) -> None:
         native.watch(recorder)
+        type(self).small = {} if recorder else native.SMALL  # who watches sees all of them
 
     def use_pool(self, limit: int) -> None:
         """Let NumPy's arrays of this context live in blocks that are used again; ``limit`` bytes of free ones wait."""

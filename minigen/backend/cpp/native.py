@@ -16,6 +16,7 @@ import minigen._cpu as _cpu
 Recorder = Callable[[str, int, int], None]
 
 kernels = SimpleNamespace(**{name: value for name, value in vars(_cpu).items() if callable(value)})
+SMALL: dict[str, Callable] = {name: getattr(_cpu, name) for name in ("add", "sub", "mul", "div")}
 LADDERS: dict[str, tuple[str, ...]] = {op: tuple(rungs) for op, rungs in _cpu.kernels().items()}
 
 

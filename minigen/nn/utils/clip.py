@@ -63,7 +63,7 @@ def clip_grad_norm_(
         for g in grads:
             with np.errstate(all="ignore"):
                 g.array[...] *= np.asarray(scale, g.dtype)
-            g._version[0] += 1
+            g._written()
     return Tensor(np.asarray(norm, kind))
 
 
@@ -72,4 +72,4 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     limit = _bound("clip_grad_value_", "clip_value", clip_value)
     for g in _gradients("clip_grad_value_", parameters):
         np.clip(g.array, -limit, limit, out=g.array)
-        g._version[0] += 1
+        g._written()

@@ -38,8 +38,8 @@ class SpectralNorm:
         for _ in range(self.n_power_iterations if iterate else 0):
             v.array[...] = self.normalised(w.array.T @ u.array)
             u.array[...] = self.normalised(w.array @ v.array)
-            u._version[0] += 1
-            v._version[0] += 1
+            u._written()
+            v._written()
         sigma = (u.clone() * (w @ v.clone())).sum()  # copies: the next forward pass writes to u and v
         return weight / sigma
 
