@@ -1,4 +1,4 @@
-"""The DCGAN of the listings, as a script: see minigen/models/gan.py for the equations, docs/dcgan.md for the story."""
+"""The DCGAN of the listings, as a script: see minigen/models/gan/ for the equations, docs/dcgan.md for the story."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHECKED = 2000  # generated images that the digit check looks at
 
 
 class DCGAN(training.Experiment):
-    """A DCGAN learns to draw handwritten digits: two networks, one game (see minigen/models/gan.py for its equations).
+    """A DCGAN learns to draw handwritten digits: two networks, one game (see minigen/models/gan/ for its equations).
 
     python examples/dcgan_mnist.py              trains on the digits that come with minigen, ten minutes on two cores
     python examples/dcgan_mnist.py --resume     goes on where the newest run stopped, bitwise

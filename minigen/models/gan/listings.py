@@ -1,36 +1,9 @@
-"""Generative adversarial networks (Goodfellow 2014): G makes images of noise z, D tells them from real images x.
-
-    D5   min_G max_D  V(D, G) = E_x[log D(x)] + E_z[log(1 - D(G(z)))]
-    D6   L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))]
-    D7   L_G = -E_z[log D(G(z))]          (non-saturating; the minimax form is E_z[log(1 - D(G(z)))])
-
-Discriminators return logits l with D = sigmoid(l): log D = -log(1 + e^-l) stays finite where D itself rounds to 0 or 1.
-"""
+"""The generators and discriminators of the listings: N1, a DCGAN for PyTorch, and N2, one for Keras."""
 
 from __future__ import annotations
 
-from .. import functional as F
-from .. import nn
-from ..creation import ones_like, zeros_like
-from ..tensor import Tensor
-
-
-# losses -------------------------------------------------------------------------------------------
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """D6, from the logits of real images and of generated ones."""
-    loss_real = F.binary_cross_entropy_with_logits(real, ones_like(real))  # -E[log D(x)]
-    loss_fake = F.binary_cross_entropy_with_logits(fake, zeros_like(fake))  # -E[log(1 - D(G(z)))]
-    return loss_real + loss_fake
-
-
-def generator_loss(fake: Tensor) -> Tensor:
-    """D7, non-saturating: -E[log D(G(z))]. Its gradient is strong where D is sure that the images are generated."""
-    return F.binary_cross_entropy_with_logits(fake, ones_like(fake))
-
-
-def minimax_generator_loss(fake: Tensor) -> Tensor:
-    """D5's second term, E[log(1 - D(G(z)))], which G minimises: its gradient vanishes where D is sure."""
-    return -F.binary_cross_entropy_with_logits(fake, zeros_like(fake))
+from ... import nn
+from ...tensor import Tensor
 
 
 # N1: DCGAN (Radford, Metz & Chintala 2015) for 32 x 32 images -------------------------------------
