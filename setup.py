@@ -108,7 +108,7 @@ setup(
     packages=folders("minigen", "minigen") + folders("kernels", "minigen.kernels"),
     package_dir={"minigen": "minigen", "minigen.kernels": "kernels"},
     package_data={
-        "minigen": ["py.typed", "**/*.npz", "**/*.safetensors", "**/*.json", "**/*.gz", "**/NOTICE*"],
+        "minigen": ["py.typed", "**/*.npz", "**/*.safetensors", "**/*.json", "**/*.[gx]z", "**/NOTICE*"],
         "minigen.kernels": ["**/*.cu", "**/*.cuh", "emulator/**/*.cc", "emulator/**/*.h"],
     },
 )

@@ -12,14 +12,14 @@ from typing import Any
 
 import minigen
 
-from .. import checkpoint, plot
+from .. import checkpoint
 from ..data import DataLoader
 from . import health, pretrained
 from .arguments import SHARED, parse
 from .experiment import Experiment
 from .guard import INTERRUPTED
 from .loop import train
-from .report import about, conclude, save_sheets
+from .report import about, conclude
 from .run import Run, newest_checkpoint
 
 SMOKE_STEPS = 6
@@ -38,7 +38,7 @@ def script(kind: type[Experiment], argv: list[str] | None = None) -> int:
     try:
         if args.export:
             return export(kind, args)
-        return sample(kind, args) if args.sample is not None or args.drawn is not None else learn(kind, args)
+        return sample(kind, args) if kind.is_used(args) else learn(kind, args)
     except (OSError, FloatingPointError, ValueError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -57,18 +57,20 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
         experiment = build(kind, config)
     dataset = experiment.dataset = experiment.data()  # before the run's folder: a wrong --data leaves none behind
     if len(dataset) < config["batch_size"]:
-        raise ValueError(f"--data: {len(dataset)} images are fewer than a batch of {config['batch_size']}: give more, "
-                         "or a smaller --batch-size")
+        raise ValueError(f"--data: {len(dataset)} {kind.items} are fewer than a batch of {config['batch_size']}: give "
+                         "more, or a smaller --batch-size")
     loader = DataLoader(dataset, config["batch_size"], shuffle=True, drop_last=True,
                         generator=minigen.Generator(config["seed"]))
     run = Run.new(args.runs, config) if resume is None else Run(resume.parent, config)
     with open(run.folder / "commands.txt", "a") as file:
         file.write(args.command + "\n")
-    limit = f"{config['epochs']} epochs of {len(loader)} steps" if config["epochs"] else f"{config['budget']:g} minutes"
+    limits = (f"{config['epochs']} epochs of {len(loader)} steps" if config["epochs"] else "",
+              f"{config['steps']:,} steps" if config["steps"] else "",
+              f"{config['budget']:g} minutes" if config["budget"] else "")  # fmt: skip
     who = minigen.current_backend()
     if who == "numpy":  # pip does not show what an install without a compiler says
         who += ", many times slower than cpp (python -m minigen doctor says which there are, and why)"
-    print(f"{len(dataset):,} images, {limit}; backend {who}; writing to {run.folder}")
+    print(f"{len(dataset):,} {kind.items}, {' or '.join(filter(None, limits))}; backend {who}; writing to {run.folder}")
 
     recent: deque[dict[str, float]] = deque(maxlen=RECENT)
 
@@ -77,7 +79,7 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
         return {k: f"{v:.2f}" for k, v in row.items()}
 
     def after_epoch(step: int) -> None:
-        row = {**save_sheets(experiment, run, step), **experiment.measure()}
+        row = {**experiment.save_sheets(run, step), **experiment.measure()}
         run.log(step=step, **row)
         recent.append(row)
         if step >= health.SETTLED and (findings := health.examine(recent, kind.health)):
@@ -87,8 +89,8 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
 
     finished = train(
         run, experiment.parts(), loader, experiment.step, epochs=config["epochs"], budget=config["budget"],
-        max_steps=SMOKE_STEPS if config["smoke"] else None, after_epoch=after_epoch, resume=resume, show=show,
-        before_step=experiment._set_progress,
+        max_steps=SMOKE_STEPS if config["smoke"] else config["steps"], after_epoch=after_epoch, resume=resume,
+        show=show, before_step=experiment._set_progress,
     )  # fmt: skip
     if not finished:
         print(f"\nStopped. Continue with: python {sys.argv[0]} --resume {run.checkpoint}")
@@ -120,8 +122,6 @@ def load(kind: type[Experiment], path: Path) -> dict[str, Any]:
 
 # sampling -----------------------------------------------------------------------------------------
 def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
-    import numpy as np
-
     if args.pretrained:
         path, state = pretrained.place(kind.name), pretrained.load(kind.name)
     else:
@@ -130,40 +130,11 @@ def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
     experiment = build(kind, state["config"], path, state["parts"])
     for name in kind.sampler:
         experiment.parts()[name].load_state_dict(state["parts"][name])
-    wanted = asked(experiment, args.drawn)
-    n = args.sample or 8 * len(wanted)
-    labels = np.resize(np.array(wanted, np.int64), n) if wanted else None
-    images, labels = experiment.draw(n, labels, minigen.Generator(args.seed))
-    arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with open(args.out, "wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    picture = args.out.with_suffix(".png")
-    columns = len(wanted) or kind.columns
-    titles = [str(c) for c in wanted] if labels is not None else None
-    plot.save_grid(images[: 8 * columns], picture, columns, titles=titles)
-    N, H, W = images.shape
-    print(f"{N} images {H} x {W} from {path}: {args.out}, the first {min(8 * columns, N)} in {picture}")
-    return 0
-
-
-def asked(experiment: Experiment, classes: str | None) -> list[int]:
-    """The classes of --classes, by default all that the model knows; [] for an unconditional one."""
-    known = experiment.classes
-    if classes is None:
-        return list(range(known))
-    if not known:
-        raise ValueError("--classes: this model is unconditional, it was trained without labels; train a conditional "
-                         "one (see --help)")
-    unknown = sorted({c for c in classes if not c.isdigit() or int(c) >= known})
-    if unknown or not classes:
-        raise ValueError(f"--classes: there is no class {', '.join(unknown) or 'named'}; the model knows "
-                         f"{''.join(map(str, range(known)))}, one character each")
-    return [int(c) for c in classes]
+    return experiment.sample(args, path)
 
 
 def export(kind: type[Experiment], args: argparse.Namespace) -> int:
-    """What draw() needs of a checkpoint, as the weights that come with minigen."""
+    """What ``sampler`` names of a checkpoint, as the weights that come with minigen."""
     path = args.checkpoint or newest_checkpoint(args.runs)
     state = load(kind, path)
     build(kind, state["config"], path, state["parts"])

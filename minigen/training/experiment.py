@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..data.grey import GreyImages
+from . import pictures
 from .health import Healthy
 from .run import Run
 
@@ -30,6 +31,12 @@ class Experiment:
     health: ClassVar[tuple[Healthy, ...]] = ()  # of columns of metrics.jsonl
     curves: ClassVar[Mapping[str, Sequence[str]]] = {}  # title of a panel: the columns in it
     columns: ClassVar[int] = 8  # of a sheet
+
+    items: ClassVar[str] = "images"  # what a batch is made of
+    data_help: ClassVar[str] = (
+        "embedded, mnist or fashion (searched, else downloaded), or a folder with IDX files, with pictures, or with a "
+        "folder of pictures per class"
+    )
 
     classes: int = 0  # how many classes draw() can be asked for; 0 if it is unconditional
     progress: float = 0.0
@@ -74,6 +81,25 @@ class Experiment:
     def conclude(self, run: Run) -> dict[str, Any]:
         """The script's own pictures and figures at the end; what it returns goes into result.json."""
         return {}
+
+    # what the command line does with it; a model of other things than pictures has its own ------------------
+    @classmethod
+    def drawing(cls, parser: Any) -> None:
+        """Add the arguments of ``sample``."""
+        pictures.arguments(parser)
+
+    @classmethod
+    def is_used(cls, args: argparse.Namespace) -> bool:
+        """Do the arguments ask for samples, and not for training?"""
+        return args.sample is not None or getattr(args, "drawn", None) is not None
+
+    def sample(self, args: argparse.Namespace, source: Any) -> int:
+        """Make what the arguments ask for with the weights that were read from ``source``; the exit status."""
+        return pictures.sample(self, args, source)
+
+    def save_sheets(self, run: Run, step: int) -> dict[str, float]:
+        """Show how the model does after ``step``; returns numbers for metrics.jsonl."""
+        return pictures.save_sheets(self, run, step)
 
     def _set_progress(self, progress: float) -> None:
         self.progress = progress

@@ -1,11 +1,10 @@
-"""What a run leaves behind: sheets after each epoch; curves, a film and result.json at the end."""
+"""What a run leaves behind at its end: curves, a film and result.json."""
 
 from __future__ import annotations
 
 import json
 import platform
 import time
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,8 @@ import minigen
 
 from .. import plot
 from .experiment import Experiment
-from .health import Finding, diversity
+from .health import Finding
 from .run import Run
-
-COMPARED = 2000  # real images whose diversity is the measure
-
-
-def save_sheets(experiment: Experiment, run: Run, step: int) -> dict[str, float]:
-    """Draw the sheet of this step; returns how diverse it is, compared with real images (1: as they)."""
-    sheet = experiment.sheet()
-    sheets = dict(sheet) if isinstance(sheet, Mapping) else {"samples": sheet}
-    for name, images in sheets.items():
-        (run.folder / name).mkdir(exist_ok=True)
-        plot.save_grid(images, run.folder / name / f"step_{step:06d}.png", experiment.columns)
-    if "samples" not in sheets or not hasattr(experiment.dataset, "images"):
-        return {}
-    return {"diversity": diversity(sheets["samples"], experiment.dataset.images[:COMPARED])}
 
 
 def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
@@ -46,7 +31,7 @@ def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
     result = {
         **about(run.folder), "steps": rows[-1]["step"], "minutes": sum(r.get("seconds", 0.0) for r in rows) / 60,
         "health": {f.range.column: {"value": f.value, "good runs": [f.range.low, f.range.high]} for f in findings},
-        **figures, "config": run.config,
+        **figures, "config": {name: value for name, value in run.config.items() if not isinstance(value, dict)},
     }  # fmt: skip
     (run.folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     for finding in findings:

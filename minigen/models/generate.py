@@ -1,0 +1,79 @@
+"""Text from a language model, token by token: each is drawn from what the model thinks may follow.
+
+    p_i = softmax(logit_i / temperature)
+
+Temperature 0 takes the likeliest; below 1 sharpens, above 1 flattens. ``top_k`` keeps the k likeliest tokens, ``top_p``
+the fewest likeliest that make up the probability p (nucleus sampling: Holtzman 2020, equation 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..autograd import no_grad
+from ..creation import tensor
+from ..random import Generator, default_generator
+
+
+def probabilities(
+    logits: np.ndarray, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> np.ndarray:
+    """softmax(logits / temperature) over the last axis, cut to top_k and top_p and made to sum to 1: float64.
+
+    Raises ValueError for a negative temperature, top_k below 1, top_p outside (0, 1].
+    """
+    if temperature < 0:
+        raise ValueError(f"temperature must be at least 0, got {temperature}")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must lie in (0, 1], got {top_p}")
+    logits = np.asarray(logits, np.float64)
+    if temperature == 0:
+        p = np.zeros_like(logits)
+        np.put_along_axis(p, logits.argmax(-1)[..., None], 1.0, -1)
+        return p
+    p = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
+    p /= p.sum(-1, keepdims=True)
+    order = np.argsort(-p, axis=-1, kind="stable")  # the likeliest first, ties by number
+    ranked = np.take_along_axis(p, order, -1)
+    if top_p is not None:
+        ranked[np.cumsum(ranked, -1) - ranked >= top_p] = 0  # those before it already make up top_p
+    if top_k is not None:
+        ranked[..., top_k:] = 0
+    np.put_along_axis(p, order, ranked, -1)
+    return p / p.sum(-1, keepdims=True)
+
+
+def draw(p: np.ndarray, generator: Generator | None = None) -> np.ndarray:
+    """One index of each distribution p (N, V), by inverting its distribution function: int64 (N,)."""
+    u = (generator or default_generator).uniform(len(p), np.dtype(np.float64)).reshape(len(p), 1)
+    edges = np.cumsum(p, -1)
+    last = p.shape[-1] - 1 - np.argmax(p[:, ::-1] > 0, axis=-1)  # rounding must not reach past what is possible
+    return np.minimum((edges <= u * edges[:, -1:]).sum(-1), last)
+
+
+def generate(
+    model: Any, prompt: Iterable[int], n: int, temperature: float = 1.0, top_k: int | None = None,
+    top_p: float | None = None, generator: Generator | None = None,
+) -> Iterator[int]:  # fmt: skip
+    """Yields n tokens that continue ``prompt``, each as soon as it is drawn. Same generator state, same text.
+
+    model: ``step(tokens (1, T), state) -> (logits (1, T, V), state)`` and ``shortened``; put into evaluation mode here.
+    Raises ValueError for an empty prompt.
+    """
+    tokens = [int(token) for token in prompt]
+    if not tokens:
+        raise ValueError("generate: the prompt is empty; give at least one token to continue from")
+    model.eval()
+    state, new = None, tokens if model.context is None else tokens[-model.context :]
+    for _ in range(n):
+        with no_grad():  # not around the yield: what the caller does in between is none of our business
+            logits, state = model.step(tensor([list(new)]), state)
+        p = probabilities(logits.numpy()[:, -1], temperature, top_k, top_p)
+        tokens.append(int(draw(p, generator)[0]))
+        yield tokens[-1]
+        state, new = model.shortened(state, tokens)

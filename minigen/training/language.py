@@ -1,0 +1,209 @@
+"""What the scripts for text share: a model learns to say the next token, and then speaks.
+
+    loss = -1/T sum_t log p(x_t | x_1 ... x_{t-1})           in nats per token; also given per character, to compare
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import minigen
+
+from .. import functional as F
+from .. import nn, optim
+from ..data.text import CORPORA, Windows, read
+from ..data.tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
+from ..metrics.text import longest_copy, ngram_share
+from ..models.generate import generate
+from ..tensor import Tensor
+from .checks import positive
+from .experiment import Experiment
+from .guard import finite
+from .health import Healthy
+from .run import Run
+
+SPOKEN = 2000  # tokens that are generated at the end, for the figures
+SHOWN = 300  # tokens of the sample after each epoch
+TEMPERATURE = 0.8
+ROWS = 64  # windows at once when the held-out part is read
+
+
+class Language(Experiment):
+    """A language model as an experiment. A subclass makes ``model(vocabulary)`` and adds its arguments."""
+
+    config: ClassVar[tuple[str, ...]] = (
+        "tokens", "vocabulary", "held_out", "context", "weight_decay", "beta2", "clip", "warmup",
+    )  # fmt: skip
+    defaults: ClassVar[dict[str, Any]] = {"epochs": 10, "batch_size": 32, "lr": 1e-3, "data": "chinese"}
+    sampler = ("model",)
+    items = "windows"
+    data_help = f"{', '.join(CORPORA)}, or a UTF-8 file"
+    curves: ClassVar[dict[str, tuple[str, ...]]] = {
+        "nats per token": ("loss", "held_out"),
+        "length of the gradient": ("gradient",),
+    }
+    health = (Healthy("gradient", 0.05, 5.0, "above: the learning rate is too high; below: nothing is learnt"),)
+
+    @classmethod
+    def arguments(cls, parser: Any) -> None:
+        add = parser.add_argument
+        add("--tokens", choices=["char", "word", "bpe"], default="char",
+            help="what a token is: a character, a word, or a byte pair (default %(default)s)")  # fmt: skip
+        add("--vocabulary", type=positive, default=10_000, help="how many words or byte pairs (default %(default)s)")
+        add("--held-out", type=float, help="share at the end that is not trained on (default: the text's own)")
+        add("--context", type=positive, default=128, help="tokens of a window (default %(default)s)")
+        add("--weight-decay", type=float, default=0.1, help="of the matrices (default %(default)s)")
+        add("--beta2", type=float, default=0.99, help="AdamW's second decay (default %(default)s)")
+        add("--clip", type=float, default=1.0, help="longest gradient (default %(default)s)")
+        add("--warmup", type=float, default=0.05, help="share of the run until --lr is reached (default %(default)s)")
+
+    @classmethod
+    def drawing(cls, parser: Any) -> None:
+        add = parser.add_argument
+        add("--prompt", help="continue this text instead of training")
+        add("--sample", type=positive, metavar="N", help=f"by N tokens (default {SHOWN})")
+        add("--temperature", type=float, default=TEMPERATURE, help="0: always the likeliest (default %(default)s)")
+        add("--top-k", type=positive, help="draw among the k likeliest tokens")
+        add("--top-p", type=float, help="draw among the likeliest tokens that make up this probability")
+        add("--out", type=Path, help="write the text to this file, too")
+
+    @classmethod
+    def is_used(cls, args: argparse.Namespace) -> bool:
+        return args.sample is not None or args.prompt is not None
+
+    @classmethod
+    def settle(cls, config: dict[str, Any]) -> None:
+        """The tokeniser is a part of the run: a prompt means the same numbers in it for ever."""
+        text = read(config["data"], config["held_out"])
+        train, _ = text.split()
+        kind, size = config["tokens"], config["vocabulary"]
+        made = (
+            CharTokenizer.fit(text.content) if kind == "char"
+            else BPETokenizer.fit(train, size) if kind == "bpe"
+            else WordTokenizer.fit(train, size, chinese=max(train[:1000]) >= "一")
+        )  # fmt: skip
+        config["tokenizer"], config["held_out"] = made.to_dict(), text.held_out
+        config["prompt"] = text.content.strip().splitlines()[0]
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.tokenizer = tokenizer(config["tokenizer"])
+        self.net = self.model(len(self.tokenizer))
+        matrices = [p for p in self.net.parameters() if p.ndim >= 2]
+        others = [p for p in self.net.parameters() if p.ndim < 2]  # biases and norms keep their size
+        groups = [{"params": matrices, "weight_decay": config["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = optim.AdamW(groups, lr=config["lr"], betas=(0.9, config["beta2"]))
+
+    def model(self, vocabulary: int) -> Any:
+        raise NotImplementedError
+
+    def data(self) -> Windows:
+        self.train_text, self.held_out_text = read(self.settings["data"], self.settings["held_out"]).split()
+        if self.settings["smoke"]:
+            self.train_text, self.held_out_text = self.train_text[:20_000], self.held_out_text[:2000]
+        self.windows = Windows(self.tokenizer.encode(self.train_text), self.settings["context"])
+        self.held_out = self.tokenizer.encode(self.held_out_text)
+        return self.windows
+
+    def parts(self) -> dict[str, Any]:
+        return {"model": self.net, "optimizer": self.optimizer}
+
+    # learning -----------------------------------------------------------------------------------------
+    def step(self, starts: Tensor) -> dict[str, float]:
+        shift = minigen.randint(0, self.windows.length, (len(starts),))  # every epoch cuts the text elsewhere
+        loss = self.loss(*self.windows.cut((starts + shift).numpy()))
+        row = {"loss": finite("loss", loss)}
+        self.optimizer.zero_grad()
+        loss.backward()
+        row["gradient"] = nn.utils.clip_grad_norm_(self.net.parameters(), self.settings["clip"]).item()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings["lr"] * rate(self.progress, self.settings["warmup"])
+        self.optimizer.step()
+        return row
+
+    def loss(self, x: np.ndarray, y: np.ndarray) -> Tensor:
+        """The mean of -log p over the tokens that the model predicts: all of a window, or its last alone."""
+        logits = self.net(minigen.tensor(x))  # (N, T or 1, V)
+        return F.cross_entropy(logits.flatten(0, 1), minigen.tensor(y[:, -logits.shape[1] :]).flatten())
+
+    def nats(self, codes: np.ndarray) -> float:
+        """The mean of -log p over a row of tokens, cut into windows as in training."""
+        windows, total = Windows(codes, min(self.settings["context"], len(codes) - 1)), 0.0
+        starts = windows.get_batch(np.arange(len(windows)))[0]
+        self.net.eval()
+        with minigen.no_grad():
+            for i in range(0, len(starts), ROWS):
+                x, y = windows.cut(starts[i : i + ROWS])
+                total += self.loss(x, y).item() * len(x)
+        self.net.train()
+        return total / len(starts)
+
+    def measure(self) -> dict[str, float]:
+        return {"held_out": self.nats(self.held_out)} if len(self.held_out) > 1 else {}
+
+    # speaking -----------------------------------------------------------------------------------------
+    def speak(self, prompt: str, n: int, seed: int, **choice: Any) -> Iterator[str]:
+        """Pieces of text as they are drawn. A token that is half a character waits for the other half."""
+        codes: list[int] = []
+        said = 0
+        for code in generate(self.net, self.tokenizer.encode(prompt), n, generator=minigen.Generator(seed), **choice):
+            codes.append(code)
+            text = self.tokenizer.decode(codes)
+            if not text.endswith("\ufffd"):
+                yield text[said:]
+                said = len(text)
+        self.net.train()
+
+    def save_sheets(self, run: Run, step: int) -> dict[str, float]:
+        """samples.txt grows by what the model says now."""
+        from tqdm import tqdm
+
+        prompt = self.settings["prompt"]
+        text = "".join(self.speak(prompt, SHOWN, seed=0, temperature=TEMPERATURE))
+        with open(run.folder / "samples.txt", "a", encoding="utf-8") as file:
+            file.write(f"--- step {step}\n{prompt}{text}\n\n")
+        tqdm.write(f"step {step}: {prompt} ... {text[:100]!r}")
+        return {}
+
+    def sample(self, args: argparse.Namespace, source: Any) -> int:
+        prompt = self.settings["prompt"] if args.prompt is None else args.prompt
+        choice = {"temperature": args.temperature, "top_k": args.top_k, "top_p": args.top_p}
+        pieces = [prompt]
+        print(prompt, end="", flush=True)
+        for piece in self.speak(prompt, args.sample or SHOWN, args.seed, **choice):
+            print(piece, end="", flush=True)
+            pieces.append(piece)
+        print()
+        if args.out:
+            args.out.write_text("".join(pieces) + "\n", encoding="utf-8")
+        return 0
+
+    def conclude(self, run: Run) -> dict[str, Any]:
+        n = SHOWN if self.settings["smoke"] else SPOKEN
+        text = "".join(self.speak(self.settings["prompt"], n, seed=1, temperature=TEMPERATURE))
+        (run.folder / "spoken.txt").write_text(text, encoding="utf-8")
+        copied = longest_copy(text, self.train_text)
+        figures: dict[str, Any] = {
+            "parameters": sum(p.numel() for p in self.net.parameters()),
+            "known_trigrams": ngram_share(text, self.train_text), "longest_copy": len(copied), "copied": copied,
+        }  # fmt: skip
+        if len(self.held_out) > 1:
+            nats = self.nats(self.held_out)
+            figures["nats_per_token"] = nats
+            figures["nats_per_character"] = nats * len(self.held_out) / len(self.held_out_text)
+            print(f"held out: {nats:.4f} nats per token, {figures['nats_per_character']:.4f} per character")
+        print(f"of the trigrams it says {figures['known_trigrams']:.1%} occur in the text; longest copy: {copied!r}")
+        return figures
+
+
+def rate(progress: float, warmup: float) -> float:
+    """From 0 to 1 during the share ``warmup`` of a run, then down to 0.1 along half a cosine."""
+    if progress < warmup:
+        return max(progress / warmup, 0.01)
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * (progress - warmup) / max(1 - warmup, 1e-9)))

@@ -1,0 +1,115 @@
+"""The scripts for text, in this process: training, resuming, writing on, and failing as they say."""
+
+import importlib.util
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigen import checkpoint, training
+from minigen.training import language
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "text_transformer": ["--width", "16", "--layers", "1", "--heads", "2", "--context", "16", "--batch-size", "8"],
+    "text_rnn": ["--embedding", "8", "--hidden", "16", "--context", "16", "--batch-size", "8"],
+}
+TEXT = "从前有座山，山上有座庙，庙里有个老和尚给小和尚讲故事：" * 40
+
+
+@pytest.fixture(scope="module")
+def kinds():
+    found = {}
+    for name in SMALL:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        (found[name],) = (v for v in vars(module).values() if isinstance(v, type) and getattr(v, "name", "") == name)
+    return found
+
+
+@pytest.fixture
+def run(kinds, tmp_path, monkeypatch, capsys):
+    """Runs a script with these arguments in an empty folder that holds tale.txt; returns what it printed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tale.txt").write_text(TEXT, encoding="utf-8")
+    monkeypatch.setattr(language, "SPOKEN", 300)  # thousands of tokens are for figures
+    monkeypatch.setattr(language, "SHOWN", 20)
+
+    def call(name, *args, status=0):
+        assert training.script(kinds[name], [*map(str, args)]) == status
+        out, err = capsys.readouterr()
+        return err if status else out
+
+    return call
+
+
+def newest(name):
+    return training.newest_checkpoint(Path("runs", name))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_it_learns_writes_and_tells(run, name):
+    out = run(name, *SMALL[name], "--data", "tale.txt", "--steps", 100, "--lr", 0.01)
+    assert "held out:" in out and "longest copy" in out
+    folder = newest(name).parent
+    assert {"samples.txt", "spoken.txt", "curves.png", "result.json"} <= {p.name for p in folder.iterdir()}
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert len(losses) == 100 and losses[-1] < 0.5 * losses[0]
+    result = json.loads((folder / "result.json").read_text())
+    assert result["nats_per_character"] < 2 and result["known_trigrams"] > 0.2 and "tokenizer" not in result["config"]
+
+    out = run(name, "--prompt", "从前有座", "--sample", 20, "--out", "said.txt", "--temperature", 0)
+    assert out.strip() == Path("said.txt").read_text("utf-8").strip() and len(out.strip()) == 24
+    assert out == run(name, "--prompt", "从前有座", "--sample", 20, "--temperature", 0)
+    error = run(name, "--prompt", "hello 山", status=1)
+    assert "5 characters are not among the" in error and "'h'" in error
+    assert "prompt is empty" in run(name, "--prompt", "", status=1)
+
+
+def test_a_resumed_run_is_bitwise_the_whole(run, kinds, monkeypatch):
+    args = [*SMALL["text_rnn"], "--data", "tale.txt", "--dropout", 0.2, "--network", "gru", "--epochs", 2]
+    run("text_rnn", *args)
+    whole = checkpoint.load(newest("text_rnn"))
+
+    with monkeypatch.context() as patch:  # Ctrl-C while the first epoch's text is written: the next step is the last
+        patch.setattr(kinds["text_rnn"], "measure", lambda self: os.kill(os.getpid(), signal.SIGINT) or {})
+        run("text_rnn", *args, "--runs", "half", status=training.INTERRUPTED)
+    (half,) = Path("half").glob("*/checkpoint.safetensors")
+    assert 0 < checkpoint.load(half)["step"] < whole["step"]
+    run("text_rnn", "--resume", half)
+    resumed = checkpoint.load(half)
+    assert resumed["step"] == whole["step"]
+    for name, value in whole["parts"]["model"].items():
+        assert (resumed["parts"]["model"][name] == value).all(), name
+
+
+@pytest.mark.parametrize(("tokens", "network"), [("word", "n3"), ("bpe", "rnn")])
+def test_words_and_byte_pairs(run, kinds, monkeypatch, tokens, network):
+    from minigen.models import rnn
+
+    monkeypatch.setitem(kinds["text_rnn"].model.__globals__, "N3", lambda v: rnn.N3(v, 8, 16))  # 18 million else
+    sizes = [*SMALL["text_rnn"], "--tokens", tokens, "--vocabulary", 300]
+    run("text_rnn", *sizes, "--network", network, "--smoke", "--data", "english")
+    result = json.loads(newest("text_rnn").with_name("result.json").read_text())
+    assert result["nats_per_character"] < result["nats_per_token"]
+    assert run("text_rnn", "--prompt", "First Citizen:", "--sample", 10).startswith("First Citizen:")
+
+
+def test_bad_data_leaves_no_run_behind(run):
+    Path("empty.txt").write_text("")
+    assert "is empty" in run("text_rnn", "--data", "empty.txt", status=1)
+    Path("short.txt").write_text("short", encoding="utf-8")
+    assert "shorter context or a longer text" in run("text_rnn", "--data", "short.txt", status=1)
+    assert "no text 'nowhere'" in run("text_rnn", "--data", "nowhere", status=1)
+    assert not Path("runs").exists()
+
+
+def test_the_learning_rate_rises_and_falls():
+    values = [language.rate(p, 0.1) for p in np.linspace(0, 1, 101)]
+    assert values[0] == 0.01 and values[10] == 1 and values[-1] == pytest.approx(0.1)
+    assert (np.diff(values[:11]) > 0).all() and (np.diff(values[10:]) < 0).all()

@@ -1,0 +1,84 @@
+"""Kneser-Ney against a slow textbook, and what is said about generated text."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minigen.metrics.kneser_ney import KneserNey, discounts
+from minigen.metrics.text import longest_copy, ngram_share
+
+
+def textbook(tokens, order, vocabulary):
+    """Chen & Goodman 1999 with dictionaries, one n-gram at a time: p(word, history)."""
+    grams = {n: Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)) for n in range(1, order + 1)}
+    counts = {order: grams[order]}
+    for n in range(1, order):
+        counts[n] = Counter(gram[1:] for gram in grams[n + 1])  # how many different tokens stand before it
+    D = {n: discounts(np.array(list(counts[n].values()))) for n in counts}
+
+    def p(word, history):
+        if history is None:
+            return 1 / vocabulary
+        n = len(history) + 1
+        shorter = history[1:] if history else None
+        follow = [c for gram, c in counts[n].items() if gram[:-1] == history]
+        if not follow:
+            return p(word, shorter)
+        c = counts[n][(*history, word)]
+        gamma = sum(D[n][min(x, 3)] for x in follow) / sum(follow)
+        return (c - D[n][min(c, 3)]) / sum(follow) + gamma * p(word, shorter)
+
+    return p
+
+
+@given(
+    tokens=st.lists(st.integers(0, 4), min_size=1, max_size=60),
+    order=st.integers(1, 4),
+    history=st.lists(st.integers(0, 4), max_size=5),
+)
+def test_kneser_ney_is_its_textbook_and_sums_to_one(tokens, order, history):
+    model, p = KneserNey(tokens, order, 5), textbook(tokens, order, 5)
+    known = tuple(history[-(order - 1) :]) if order > 1 else ()
+    mine = [float(np.exp(-model.nats([w], history)[0])) for w in range(5)]
+    assert sum(mine) == pytest.approx(1)
+    np.testing.assert_allclose(mine, [p(w, known) for w in range(5)], rtol=1e-9)
+
+
+def test_discounts_by_hand():
+    counts = np.array([1] * 8 + [2] * 4 + [3] * 2 + [4])  # Y = 8 / 16
+    np.testing.assert_allclose(discounts(counts), [0, 1 - 2 * 0.5 * 4 / 8, 2 - 3 * 0.5 * 2 / 4, 3 - 4 * 0.5 * 1 / 2])
+
+
+def test_more_context_helps_where_there_is_something_to_learn():
+    rng, row = np.random.default_rng(0), [0, 1]
+    for _ in range(3000):
+        row.append(int((row[-1] + row[-2] + (rng.random() < 0.1)) % 7))
+    nats = [KneserNey(row[:2500], n, 7).nats(row[2500:], row[2490:2500]).mean() for n in (1, 2, 3)]
+    assert nats[0] > 1.9 and nats[2] < 0.5 < nats[1]
+
+
+def test_kneser_ney_errors():
+    with pytest.raises(ValueError, match=r"tokens must lie in 0 \.\. 3"):
+        KneserNey([0, 4], 2, 4)
+    with pytest.raises(ValueError, match="order must be at least 1"):
+        KneserNey([0], 0, 4)
+    with pytest.raises(ValueError, match="lower the order"):
+        KneserNey([0] * 9, 6, 5000)
+
+
+def test_ngram_share_by_hand():
+    assert ngram_share("abcx", "zabcz") == 1 / 2  # abc is known, bcx is not
+    assert ngram_share("abab", "ab", n=2) == 2 / 3
+    with pytest.raises(ValueError, match="generate more"):
+        ngram_share("ab", "abc")
+
+
+@given(st.text("ab", max_size=12), st.text("ab", max_size=12))
+def test_the_longest_copy_is_the_longest(generated, corpus):
+    runs = {generated[i:j] for i in range(len(generated)) for j in range(i + 1, len(generated) + 1)}
+    longest = max((len(run) for run in runs if run in corpus), default=0)
+    found = longest_copy(generated, corpus)
+    assert len(found) == longest and found in generated and found in corpus
