@@ -7,7 +7,9 @@ Muller 1958): n1 = sqrt(-2 ln(1 - u1)) cos(2 pi u2), n2 the same with sin.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -125,6 +127,16 @@ def get_rng_state() -> tuple[int, int]:
 def set_rng_state(new_state: tuple[int, int]) -> None:
     """Continue the default generator where ``get_rng_state`` was called."""
     default_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng() -> Iterator[None]:
+    """Inside, draw and seed as you like: afterwards the default generator stands where it stood."""
+    before = get_rng_state()
+    try:
+        yield
+    finally:
+        set_rng_state(before)
 
 
 def _shape(name: str, size: tuple, named: Any = None) -> tuple[int, ...]:

@@ -130,6 +130,55 @@ def test_no_file_imports_a_top_level_kernels():
     assert [found for found in names if found[2].partition(".")[0] == "kernels"] == []
 
 
+def metrics_in_training(name: str, source: str) -> list[str]:
+    """Imports of minigen.metrics anywhere but in a function `conclude`: what a judge trains pleases that judge.
+
+    The scripts that train the metrics' own networks are left out.
+    """
+    found = []
+
+    def walk(node: ast.AST) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef) and child.name == "conclude":
+                continue
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                names = [alias.name for alias in child.names]
+                base = getattr(child, "module", None)
+                if any("minigen.metrics" in f"{base}.{n}" or n.startswith("minigen.metrics") for n in names):
+                    found.append(f"{name}:{child.lineno}")
+            walk(child)
+
+    walk(ast.parse(source))
+    return found
+
+
+def test_nothing_is_trained_or_guided_by_the_metrics():
+    tree = {path: path.read_text("utf-8") for path in (ROOT / "examples").glob("*.py")}
+    judged = {path.name: metrics_in_training(path.name, source) for path, source in tree.items()}
+    assert judged.pop("train_judge.py") and judged.pop("train_digit_check.py")
+    assert [line for lines in judged.values() for line in lines] == []
+    package = read("minigen", "minigen")
+    inside = {name for name, (is_package, source) in package.items()
+              for _, target, _ in imports(name, is_package, source, set(package))
+              if target.startswith("minigen.metrics") and unit(name) != "metrics"}  # fmt: skip
+    assert inside == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("from minigen.metrics import judge", ["x:1"]),
+        ("import minigen.metrics.mnist as m", ["x:1"]),
+        ("from minigen import metrics", ["x:1"]),
+        ("class E:\n    def step(self):\n        from minigen.metrics.judge import load", ["x:3"]),
+        ("class E:\n    def conclude(self):\n        from minigen.metrics import mnist", []),
+        ("from minigen import plot", []),
+    ],
+)
+def test_a_script_that_trains_on_its_judge_is_caught(source, lines):
+    assert metrics_in_training("x", source) == lines
+
+
 def test_the_cpp_knows_nothing_of_the_package():
     sources = [path for path in (ROOT / "csrc").rglob("*") if path.suffix in {".cc", ".h", ".cpp", ".hpp"}]
     assert sources, "csrc was not found"

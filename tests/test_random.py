@@ -349,3 +349,14 @@ def test_a_refused_state_changes_nothing():
     with pytest.raises(ValueError, match="offset"):
         g.set_state((7, -1))
     assert g.get_state() == (3, 3)
+
+
+def test_fork_rng_leaves_no_trace():
+    minigen.manual_seed(3)
+    expected = minigen.rand(4).numpy()
+    minigen.manual_seed(3)
+    with pytest.raises(KeyError), minigen.random.fork_rng():
+        minigen.manual_seed(9)
+        minigen.randn(100)
+        raise KeyError
+    assert np.array_equal(minigen.rand(4).numpy(), expected)

@@ -1,5 +1,13 @@
-"""How good what a model makes is, in numbers."""
+"""How good what a model makes is, in numbers.
+
+    mnist             every metric of 10,000 drawn digits at once; `python -m minigen.metrics mnist SAMPLES.npz`
+    digits            a quick look: are these digits at all, and does every class occur?
+    frechet, neighbours, scores, accuracy_score         the metrics, one idea each
+    judge, random_network                               in whose features they are measured
+"""
 
 from .digits import DigitCheck, DigitReport, load, report
+from .frechet import frechet_distance
+from .neighbours import filling, nearest
 
-__all__ = ["DigitCheck", "DigitReport", "load", "report"]
+__all__ = ["DigitCheck", "DigitReport", "filling", "frechet_distance", "load", "nearest", "report"]

@@ -9,9 +9,7 @@ minigen itself trained the network on MNIST (examples/train_digit_check.py); dig
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,8 @@ import numpy as np
 from .. import autograd, nn
 from ..creation import from_numpy
 from ..data import embedded
-from ..tensor import Tensor
+from .pictures import as_images
+from .weights import read
 
 WEIGHTS = "digit_check.safetensors"
 SHA256 = "e66399bb3a0358549cada0b24a74708419eecf680cdf188f9bb6c8eeaef3f312"
@@ -61,8 +60,7 @@ class DigitCheck:
     def classify(self, images: Any) -> np.ndarray:
         """The class 0-9 of each picture, or -1 for no digit: int64 (N,).
 
-        images: array or Tensor, (N, 28, 28), (N, 32, 32) or either with one channel, (N, 1, H, W); of 32 x 32 the
-        middle 28 x 28 are looked at. uint8 0-255 or floats in [0, 1]; ink is bright, the ground dark.
+        images: (N, 28, 28) or (N, 32, 32), uint8 or floats in [0, 1]; `pictures.as_images` says all that it takes.
         Raises: ValueError for other shapes, for floats outside [0, 1] and for NaN; TypeError for other dtypes.
         """
         x = as_images(images)
@@ -140,39 +138,11 @@ def load() -> DigitCheck:
     Raises: FileNotFoundError when the weights did not come with the package, ValueError when they are not those that
     minigen was published with.
     """
-    from safetensors.numpy import load as parse
-
-    try:
-        content = resources.files(__package__).joinpath(WEIGHTS).read_bytes()
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{WEIGHTS} is missing: minigen is incomplete here. Install it again.") from error
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise ValueError(f"{WEIGHTS} is not the file that minigen was published with. Install it again; after training "
-                         "anew, set SHA256 in minigen/metrics/digits.py.")
     net = DigitNet()
-    net.load_state_dict(parse(content))
+    net.load_state_dict(read(WEIGHTS, SHA256, "minigen/metrics/digits.py"))
     return DigitCheck(net)
 
 
 def report(images: Any, real: Any = None) -> DigitReport:
     """Judge generated pictures with the check that comes with minigen: see DigitCheck.classify and .report."""
     return load().report(images, real)
-
-
-def as_images(images: Any) -> np.ndarray:
-    """What classify takes, as the network takes it: float32 (N, 1, 28, 28) in [0, 1]."""
-    x = images.array if isinstance(images, Tensor) else np.asarray(images)
-    shape = x.shape[:1] + x.shape[2:] if x.ndim == 4 and x.shape[1] == 1 else x.shape
-    if len(shape) != 3 or shape[1:] not in ((28, 28), (32, 32)):
-        raise ValueError(f"images: shape {x.shape} is not (N, H, W) or (N, 1, H, W) with 28 x 28 or 32 x 32 pixels. "
-                         "One picture becomes a batch by images[None].")
-    x = x.reshape(shape)
-    if x.dtype == np.uint8:
-        x = x.astype(np.float32) / np.float32(255)
-    elif x.dtype not in (np.float16, np.float32, np.float64):
-        raise TypeError(f"images: dtype {x.dtype} must be uint8 (0 to 255) or floating ([0, 1])")
-    elif x.size and not (x.min() >= 0 and x.max() <= 1):  # false for NaN too
-        raise ValueError(f"images: floats must lie in [0, 1], but these lie in [{x.min():.3g}, {x.max():.3g}]. "
-                         "From tanh's [-1, 1] take (images + 1) / 2; from 0 to 255 take images.astype(np.uint8).")
-    edge = (shape[1] - 28) // 2
-    return np.ascontiguousarray(x[:, None, edge : edge + 28, edge : edge + 28], dtype=np.float32)

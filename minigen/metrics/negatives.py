@@ -92,13 +92,9 @@ def untrained(network: type) -> Kind:
     """What an untrained generator draws from noise: many networks, each with its own random weights."""
 
     def kind(rng: np.random.Generator, n: int, images: Images, labels: np.ndarray) -> Images:
-        before = random.default_generator.get_state()  # layers draw their weights from it, and it is the caller's
-        random.manual_seed(int(rng.integers(2**63)))
-        try:
-            with autograd.no_grad():
-                drawn = [draw(network, rng) for _ in range(-(-n // PER_NETWORK))]
-        finally:
-            random.default_generator.set_state(before)
+        with random.fork_rng(), autograd.no_grad():
+            random.manual_seed(int(rng.integers(2**63)))
+            drawn = [draw(network, rng) for _ in range(-(-n // PER_NETWORK))]
         return grey((np.concatenate(drawn)[:n] + 1) / 2)
 
     kind.__doc__ = f"What a {network.__name__} with random weights draws from noise."

@@ -1,0 +1,126 @@
+"""`python -m minigen.metrics mnist SAMPLES.npz`: judges anybody's digits, prints a table, draws a sheet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backend import set_num_threads
+from . import mnist, sheet, table
+from .calibrate import calibrate, kinds
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse(argv)
+    if args.threads:
+        set_num_threads(args.threads)
+    try:
+        return args.run(args)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
+        return 1
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m minigen.metrics", description="How good drawn digits are.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    judged = commands.add_parser("mnist", help="judge samples that were drawn by a model of MNIST")
+    add = judged.add_argument
+    add("samples", type=Path, metavar="SAMPLES.npz",
+        help="images (N, 28, 28) or (N, 32, 32), uint8 or floats in [0, 1]; labels (N,), if there are any")  # fmt: skip
+    add("--json", type=Path, metavar="FILE", help="write the numbers there")
+    add("--into", type=Path, metavar="FILE.json", help='put them into this result as "judged", the sheet beside it')
+    add("--sheet", type=Path, metavar="FILE.png", help="where the sheet goes (default: beside the samples)")
+    add("--no-cas", action="store_true", help="leave out the classification accuracy score, which takes a minute")
+    add("--allow-few", action="store_true", help="take fewer than 10,000 samples; such numbers are no figures")
+    judged.set_defaults(run=judge)
+    made = commands.add_parser("calibrate", help="judge real digits, and digits that are wrong in a known way")
+    add = made.add_argument
+    add("--json", type=Path, default=Path(table.__file__).with_name(table.FILE), help="(default: the package's own)")
+    add("--sheet", type=Path, metavar="FILE.png", help="draw some of each kind there")
+    made.set_defaults(run=calibrations)
+    for command in (judged, made):
+        command.add_argument("--data", metavar="FOLDER", help="with the whole of MNIST (default: searched, downloaded)")
+        command.add_argument("--threads", type=int, help="CPU threads (default: all)")
+    return parser.parse_args(argv)
+
+
+def judge(args: argparse.Namespace) -> int:
+    images, labels = mnist.prepare(*read(args.samples), allow_few=args.allow_few)
+    result = json.loads(args.into.read_text(encoding="utf-8")) if args.into else {}
+    reference = mnist.Reference.load(args.data)
+    judged = mnist.judge(images, labels, reference, cas=not args.no_cas, allow_few=True, progress=sys.stderr.isatty())
+    print(table.text({args.samples.stem: judged, **table.calibrations()}))
+    for remark in remarks(judged, images):
+        print(remark)
+    if args.json:
+        write(args.json, judged)
+    if args.into:
+        write(args.into, {**result, "judged": judged})
+    picture = args.sheet or args.samples.with_name(f"{args.samples.stem}_judged.png")
+    sheet.save(images, labels, judged, reference.train, picture)
+    print(f"Sheet: {picture}")
+    if args.into:
+        shutil.copyfile(picture, args.into.with_suffix(".png"))
+    return 0
+
+
+def remarks(judged: dict[str, Any], images: np.ndarray) -> list[str]:
+    """What the table does not say by itself."""
+    found = []
+    if judged["samples"] < mnist.SAMPLES:
+        found.append(f"Only {judged['samples']:,} samples: no figures, and not to be compared with the others.")
+    if judged["labels"] != "given" and judged["classification_accuracy_score"] is not None:
+        found.append("The samples have no labels: the classification accuracy score uses those that the judge read.")
+    if images.mean() > 0.5:
+        found.append("The pictures are bright: MNIST has white ink on a black ground. Inverted? Then take 1 - images.")
+    if table.memorised(judged, table.calibrations()[table.REAL]):
+        found.append("Memorised: the samples lie nearer to training images than new digits do (see the sheet).")
+    return found
+
+
+def calibrations(args: argparse.Namespace) -> int:
+    reference = mnist.Reference.load(args.data)
+    found = calibrate(reference, progress=sys.stderr.isatty())
+    write(args.json, found)
+    print(table.text(found))
+    if args.sheet:
+        sheet.save_kinds({kind: images for kind, (images, _) in kinds(reference).items()}, args.sheet)
+    return 0
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """`images` and, if it is there, `labels` of an .npz file. Raises: OSError, ValueError, KeyError in words."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if isinstance(arrays, np.ndarray):
+                return arrays, None
+            names = list(arrays.files)
+            if "images" not in names:
+                raise KeyError(f"{path} holds {', '.join(names) or 'nothing'}, but no array `images`; "
+                               "write it by np.savez(file, images=..., labels=...)")  # fmt: skip
+            return arrays["images"], arrays["labels"] if "labels" in names else None
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"{path} can't be read as arrays ({error}); write it by np.savez(file, images=...)") from error
+
+
+def write(path: Path, result: dict[str, Any]) -> None:
+    """Beside and renamed, so that a name never carries half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
