@@ -11,7 +11,22 @@ from typing import Any
 
 import minigen
 
-from . import conv, fused, gemm, ladder, listing, overhead, peak, profile, publish, report, threads, train, verify
+from . import (
+    conv,
+    fused,
+    gemm,
+    ladder,
+    listing,
+    overhead,
+    peak,
+    profile,
+    publish,
+    report,
+    results,
+    threads,
+    train,
+    verify,
+)
 from .workloads import WORKLOADS
 
 COMMANDS: dict[str, Any] = {"train": train, "gemm": gemm, "conv": conv, "fused": fused,
@@ -28,6 +43,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         module.add_options(commands)
     publish.add_options(commands)
     listing.add_options(commands)
+    results.add_options(commands)
     table = commands.add_parser("table", help="Markdown from results that were saved with --json")
     table.add_argument(
         "files", type=Path, nargs="*", metavar="FILE", help="printed; without any, docs/benchmarks is written again"
@@ -40,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
     """Do what the options say; the exit code."""
     if options.command == "all":
         return publish.everything(options)
-    if options.command == "listing":
-        return listing.run(options)
+    if options.command in ("listing", "results"):
+        return {"listing": listing, "results": results}[options.command].run(options)
     if options.command == "table":
         if not options.files:
             return publish.pages(publish.PAGES)

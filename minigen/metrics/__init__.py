@@ -4,6 +4,7 @@
     digits            a quick look: are these digits at all, and does every class occur?
     frechet, neighbours, scores, accuracy_score         the metrics, one idea each
     judge, random_network                               in whose features they are measured
+    text              what tells written text that is good from text that is copied
 """
 
 from .digits import DigitCheck, DigitReport, load, report

@@ -25,7 +25,7 @@ def number(x: float) -> str:
 
 
 def distance(x: float) -> str:
-    return f"{x:.3g}"
+    return f"{x:.3f}" if x < 1 else f"{x:.2f}"
 
 
 ROWS: Sequence[tuple[str, Callable[[Judged], Any], Callable[[Any], str]]] = (
