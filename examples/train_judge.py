@@ -78,15 +78,15 @@ class Lesson:
     """The network, its average, its optimiser and one step of training."""
 
     def __init__(self, config: dict[str, Any], steps: int) -> None:
-        self.net, self.lr, self.steps, self.done = JudgeNet(), config["lr"], steps, 0
-        self.average = Average(self.net)
+        self.net, self.lr, self.steps = JudgeNet(), config["lr"], steps
+        self.average = training.EMA(self.net, 0.998)
         self.optimizer = AdamW(self.net.parameters(), lr=self.lr, weight_decay=0.02)
 
     def parts(self) -> dict[str, Any]:
         return {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, images: Tensor, labels: Tensor) -> dict[str, float]:
-        self.optimizer.param_groups[0]["lr"] = self.lr * rate(self.average.steps / self.steps)
+        self.optimizer.param_groups[0]["lr"] = self.lr * rate(self.average.updates / self.steps)
         loss = F.cross_entropy(self.net(bent(images)), labels)
         value = training.finite("loss", loss)
         self.optimizer.zero_grad()
@@ -96,36 +96,15 @@ class Lesson:
         return {"loss": value}
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """Of the averaged weights, as they are saved: in float16."""
+        """Of the weights that are saved."""
         net = JudgeNet()
-        net.load_state_dict({name: value.astype(np.float32) for name, value in self.average.halves().items()})
+        net.load_state_dict({name: value.astype(np.float32) for name, value in self.saved().items()})
         return float(np.mean(Judge(net).look(images)[1].argmax(1) == labels))
 
-
-class Average:
-    """m := d m + (1 - d) w after every step, for weights and running statistics, with d = min(0.998, t / (t + 10))."""
-
-    def __init__(self, net: JudgeNet) -> None:
-        self.net, self.steps = net, 0
-        self.mean = {name: value.numpy().copy() for name, value in net.state_dict().items()}
-
-    def update(self) -> None:
-        d = min(0.998, self.steps / (self.steps + 10))
-        for name, value in self.net.state_dict().items():
-            if value.dtype == np.float32:
-                self.mean[name] += np.float32(1 - d) * (value.array - self.mean[name])
-            else:  # batch norm's count of batches
-                self.mean[name] = value.numpy().copy()
-        self.steps += 1
-
-    def halves(self) -> dict[str, np.ndarray]:
-        return {name: v.astype(np.float16) if v.dtype == np.float32 else v for name, v in self.mean.items()}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"mean": dict(self.mean), "steps": self.steps}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.mean, self.steps = {name: np.array(value) for name, value in state["mean"].items()}, state["steps"]
+    def saved(self) -> dict[str, np.ndarray]:
+        """The averaged weights in float16; batch norm's count stays whole."""
+        shadow = self.average.shadow.items()
+        return {name: v.astype(np.float16) if v.dtype == np.float32 else v for name, v in shadow}
 
 
 def rate(done: float) -> float:
@@ -173,7 +152,7 @@ def save(lesson: Lesson, test: MNIST, how: dict[str, Any], folder: Path) -> None
     """judge.safetensors, and judge.json with its SHA-256 and what it achieved."""
     from safetensors.numpy import save as serialise
 
-    content = serialise(lesson.average.halves())
+    content = serialise(lesson.saved())
     few, few_labels = embedded.load("test")
     figures = {
         "sha256": hashlib.sha256(content).hexdigest(),
