@@ -50,11 +50,16 @@ _KERNEL = re.compile(
 )
 
 
-def kernels(text: str) -> dict[str, list[str]]:
-    """{name: its parameters' names} of every ``__global__`` function in ``text`` that is no template."""
+def kernels(text: str) -> dict[str, list[tuple[str, str]]]:
+    """{name: its parameters as (type, name)} of every ``__global__`` function in ``text`` that is no template."""
     text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
     return {
-        found[3]: [re.findall(r"\w+", p)[-1] for p in found[4].split(",") if p.strip()]
+        found[3]: [_parameter(p) for p in found[4].split(",") if p.strip()]
         for found in _KERNEL.finditer(text)
         if not found[1]
     }
+
+
+def _parameter(declaration: str) -> tuple[str, str]:
+    found = re.fullmatch(r"\s*(.*?)\s*(\w+)\s*", declaration, re.DOTALL)
+    return (" ".join(found[1].split()), found[2]) if found else (declaration.strip(), "")

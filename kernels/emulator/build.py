@@ -72,8 +72,8 @@ def cache_folder() -> Path:
     return Path(root) / "emulator"
 
 
-def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[str, list[str]]]:
-    """(the library's path, {kernel: its parameters' names}) of a kernel's text, compiled if it is new."""
+def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[str, list[tuple[str, str]]]]:
+    """(the library's path, {kernel: its parameters as (type, name)}) of a kernel's text, compiled if it is new."""
     names = kernels(text)
     machine, machine_flags = _machine()
     flags = [*COMMON, *machine_flags, *(CHECKED if checked else FAST), *options]

@@ -98,6 +98,7 @@ void on_count_launch() {
 void on_count(const char* at, long size, bool write, bool shared, const void* code) {
     const int site = site_of(code, shared, write);
     if (site < 0) return;
+    if (notes.size() > 4000000) on_count_flush();  // a warp's access that is cut in two here counts as two
     const short thread = launch.now - launch.fibers;
     notes.push_back({numbers[site][thread]++, short(site), thread, unsigned(size), at});
 }
@@ -122,7 +123,7 @@ void on_count_flush() {
 
 // How often each piece of straight-line code was entered, by the offset of its first instruction.
 namespace {
-constexpr long CODE = 4 << 20;
+constexpr long CODE = 1 << 20;
 unsigned visits[CODE];
 long long flops;
 }  // namespace
@@ -130,6 +131,9 @@ long long flops;
 extern "C" {
 void __sanitizer_cov_trace_pc() {
     const long at = emu::offset(__builtin_return_address(0));
+    if (++emu::launch.steps > emu::MAX_STEPS)
+        emu::fail("{at:%ld}: %s is still running after %lld steps: a loop without an end, or it waits for "
+                  "something that another thread would have to write", at, emu::words(*emu::launch.now), emu::MAX_STEPS);
     if (emu::launch.counting && at < CODE) ++visits[at];
 }
 void emu_flops(long long n) { flops += n; }

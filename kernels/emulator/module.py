@@ -67,17 +67,34 @@ def load(
     return Module(inlined(path if path is not None else name, code), defines, checked)
 
 
+_lock = threading.Lock()  # one launch at a time: there is one set of stacks, and a kernel's shared memory is one
+
+
+_made: list[int] = []
+
+
+def _stacks(library: Any) -> int:
+    """The address of the threads' stacks, made once for all kernels of this process."""
+    with _lock:
+        if not _made:
+            library.emu_make_stacks.restype = ctypes.c_void_p
+            if not (address := library.emu_make_stacks()):
+                raise MemoryError("the emulator found no memory for its threads' stacks (68 MB of addresses)")
+            _made.append(address)
+        return _made[0]
+
+
 class Module:
     """The kernels of one source text, compiled; as cupy.RawModule."""
 
     def __init__(self, text: str, options: Sequence[str], checked: bool) -> None:
-        self.path, self._parameters = build.build(text, options, checked)
+        self.path, self.parameters = build.build(text, options, checked)
         self.checked = checked
         self.library = library = ctypes.CDLL(str(self.path))
-        self.lock = threading.Lock()  # one launch at a time: there is one shared memory
         library.emu_failure.restype = ctypes.c_char_p
         library.emu_base.restype = ctypes.c_void_p
         library.emu_launch.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long, ctypes.c_int, ctypes.c_int]
+        library.emu_set_stacks(ctypes.c_void_p(_stacks(library)))
         variables = json.loads(self.path.with_suffix(".json").read_text())
         self.shared_bytes = sum(size for _, _, size in variables["shared"])  # of all kernels together
         base = library.emu_base()
@@ -88,8 +105,8 @@ class Module:
             )
             tell(len(arrays), ranges)
             setattr(self, f"_{kind}", ranges)  # which holds the names
-        table = (_Entry * (len(self._parameters) + 1)).in_dll(library, "emu_kernels")
-        self._entries = {entry.name.decode(): entry for entry in table[: len(self._parameters)]}
+        table = (_Entry * (len(self.parameters) + 1)).in_dll(library, "emu_kernels")
+        self._entries = {entry.name.decode(): entry for entry in table[: len(self.parameters)]}
 
     @property
     def kernels(self) -> list[str]:
@@ -100,7 +117,7 @@ class Module:
         """The kernel called ``name``; a ValueError lists those that there are."""
         if name not in self._entries:
             raise ValueError(f"get_function: no kernel {name!r}; the source has: {', '.join(self._entries) or 'none'}")
-        return Kernel(self, name, self._entries[name], self._parameters[name])
+        return Kernel(self, name, self._entries[name], [name for _, name in self.parameters[name]])
 
 
 class Kernel:
@@ -163,7 +180,7 @@ class Kernel:
         arrays = [(self.parameters[i], a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         cells = [self._cell(i, a) for i, a in enumerate(args)]
         library = self.module.library
-        with self.module.lock, memory.placed([a for _, a in arrays], self.module.checked) as places:
+        with _lock, memory.placed([a for _, a in arrays], self.module.checked) as places:
             home = iter(places)
             for i, a in enumerate(args):
                 if isinstance(a, np.ndarray):

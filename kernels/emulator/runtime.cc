@@ -42,23 +42,9 @@ void wait(State state) {
     switch_to(launch.now->context, scheduler);
 }
 
-bool make_stacks() {
-    if (fibers[0].low) return true;
-    const long step = STACK + PAGE;
-    void* all = mmap(nullptr, MAX_THREADS * step, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (all == MAP_FAILED) return false;
-    for (int i = 0; i < MAX_THREADS; ++i) {
-        char* at = static_cast<char*>(all) + i * step;
-        mprotect(at, PAGE, PROT_NONE);  // a stack that is too small stops at this page
-        fibers[i].low = at + PAGE;
-        fibers[i].high = at + step - i % 32 * 192;  // or all would begin in the same sets of the processor's cache
-    }
-    return true;
-}
-
 void resume(Fiber& fiber) {
     launch.now = &fiber;
+    launch.steps = 0;
     switch_to(scheduler, fiber.context);
 }
 
@@ -290,11 +276,26 @@ unsigned emu_active() {
     return active;
 }
 
-void emu_atomic(const void* address, int size) { on_atomic(address, size, __builtin_return_address(0)); }
+void emu_atomic(const void* address, int size, const void* code) { on_atomic(address, size, code); }
 void emu_fence() { on_fence(); }
 void emu_trap(const char* file, int line) { fail("%s:%d: %s calls __trap", file, line, words(*launch.now)); }
 
 // Python's side: sets up the arguments and ranges, then launches. 0: all went well; 1: emu_failure() has the words.
+EXPORT char* emu_make_stacks() {
+    void* all = mmap(nullptr, MAX_THREADS * STEP, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) return nullptr;
+    for (int i = 0; i < MAX_THREADS; ++i)  // a stack that is too small stops at this page
+        mprotect(static_cast<char*>(all) + i * STEP, PAGE, PROT_NONE);
+    return static_cast<char*>(all);
+}
+// All libraries use one set of stacks.
+EXPORT void emu_set_stacks(char* all) {
+    for (int i = 0; i < MAX_THREADS; ++i) {
+        fibers[i].low = all + i * STEP + PAGE;
+        fibers[i].high = all + (i + 1) * STEP - i % 32 * 192;  // not all in the same sets of the processor's cache
+    }
+}
 EXPORT void emu_set_arguments(int count, const Range* ranges) {
     launch.argument_count = count;
     for (int i = 0; i < count; ++i) launch.arguments[i] = ranges[i];
@@ -313,10 +314,6 @@ EXPORT char* emu_base() { return &__ehdr_start; }
 EXPORT int emu_launch(void (*call)(void**), void** arguments, const unsigned* grid, const unsigned* block, long dynamic_size,
                int reverse, int counting) {
     launch.failure[0] = 0;
-    if (!make_stacks()) {
-        snprintf(launch.failure, sizeof launch.failure, "no memory for the threads' stacks");
-        return 1;
-    }
     body = call, parameters = arguments, backwards = reverse, failed = false;
     launch.fibers = fibers;
     launch.threads = block[0] * block[1] * block[2];

@@ -11,7 +11,8 @@
 namespace emu {
 
 constexpr int MAX_THREADS = 1024, SLOT = 32, MAX_ARGUMENTS = 64;
-constexpr long STACK = 64 << 10, PAGE = 4096;
+constexpr long STACK = 64 << 10, PAGE = 4096, STEP = STACK + PAGE;
+constexpr long long MAX_STEPS = 20000000;
 constexpr unsigned POISON = 0xffa5ffa5u;  // a NaN that no arithmetic produces: memory that nobody has written
 
 enum State { READY, AT_BARRIER, AT_WARP, DONE };
@@ -50,6 +51,7 @@ struct Launch {
     int shared_count, constant_count;
     long dynamic_size;
     bool counting;
+    long long steps;  // pieces of straight-line code entered since the thread last waited, in the checking build
     char failure[4096];
 };
 

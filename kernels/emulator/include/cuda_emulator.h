@@ -39,7 +39,7 @@ int emu_barrier(int kind, int predicate, const char* file, int line);
 const char* emu_exchange(unsigned mask, const void* value, int size, const char* what, const char* file, int line);
 void emu_sync_warp(unsigned mask, const char* file, int line);
 unsigned emu_active();
-void emu_atomic(const void* address, int size);
+void emu_atomic(const void* address, int size, const void* code);
 void emu_fence();
 void emu_trap(const char* file, int line);
 void emu_flops(long long n);

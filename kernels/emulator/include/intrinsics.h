@@ -88,7 +88,7 @@ template <class T> inline void __stcg(T* p, T x) { *p = x; }
 #define EMU_ATOMIC(name, result)                                                          \
     template <class T, class U>                                                           \
     __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) T name(T* p, U y) { \
-        emu_atomic(p, sizeof(T));                                                         \
+        emu_atomic(p, sizeof(T), __builtin_return_address(0));                                                         \
         const T x = *p, given = static_cast<T>(y);                                        \
         *p = static_cast<T>(result);                                                      \
         return x;                                                                         \
@@ -106,7 +106,7 @@ EMU_ATOMIC(atomicDec, x == 0 || x > given ? given : x - 1)
 
 template <class T>
 __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) T atomicCAS(T* p, T expected, T y) {
-    emu_atomic(p, sizeof(T));
+    emu_atomic(p, sizeof(T), __builtin_return_address(0));
     const T x = *p;
     if (x == expected) *p = y;
     return x;
