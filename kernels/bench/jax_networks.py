@@ -169,12 +169,12 @@ def ddpm(w: Weights, x: Any, t: Any, noise: Any, signal: Any, level: Any) -> Any
     angles = t[:, None] * 10000.0 ** (-jnp.arange(32) / 32)
     e = linear(w, "time1", jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], 1))
     e = linear(w, "time2", jax.nn.silu(e))
-    h1 = residual(w, "down1", conv(w, "first", x, padding=1), e)
-    h2 = residual(w, "down2", conv(w, "half1", h1, 2, 1), e)
-    h = residual(w, "middle2", residual(w, "middle1", conv(w, "half2", h2, 2, 1), e), e)
-    for name, skip in (("2", h2), ("1", h1)):
-        h = conv(w, f"double{name}", h.repeat(2, 1).repeat(2, 2), padding=1)
-        h = residual(w, f"up{name}", jnp.concatenate([h, skip], -1), e)
+    h1 = residual(w, "down.0.0", conv(w, "first", x, padding=1), e)
+    h2 = residual(w, "down.1.0", conv(w, "shrink.0", h1, 2, 1), e)
+    h = residual(w, "middle2", residual(w, "middle1", conv(w, "shrink.1", h2, 2, 1), e), e)
+    for i, skip in ((1, h2), (0, h1)):
+        h = conv(w, f"grow.{i}", h.repeat(2, 1).repeat(2, 2), padding=1)
+        h = residual(w, f"up.{i}.0", jnp.concatenate([h, skip], -1), e)
     h = conv(w, "last", jax.nn.silu(group_norm(w, "norm", h)), padding=1)
     return jnp.square(h - noise.transpose(0, 2, 3, 1)).mean()
 

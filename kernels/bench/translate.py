@@ -1,0 +1,42 @@
+"""minigen's own source of a network, run by PyTorch: both sides then have the very same layers in the same order."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
+
+
+def translate(module: str, lib: Any) -> Any:
+    """The module ``minigen.<module>`` where ``lib`` is minigen; else its definitions with all that it imports from
+    minigen taken from ``lib``, which has PyTorch's names: as an object with its names as attributes."""
+    own = importlib.import_module(f"minigen.{module}")
+    if lib.__name__ == "minigen":
+        return own
+    source = ast.parse(Path(own.__file__ or "").read_text(encoding="utf-8"))
+    names: dict[str, Any] = {"__name__": f"{lib.__name__}.{module}"}
+    for node in list(source.body):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            for alias in node.names:
+                names[alias.asname or alias.name] = lookup(lib, alias.name)
+            source.body.remove(node)
+    exec(compile(source, own.__file__ or module, "exec"), names)
+    return type("Translated", (), {name: staticmethod(v) if callable(v) else v for name, v in names.items()})
+
+
+def lookup(lib: Any, name: str) -> Any:
+    return Functions(lib) if name == "functional" else getattr(lib, name)
+
+
+class Functions:
+    """lib.nn.functional, and what minigen has in one kernel, composed."""
+
+    def __init__(self, lib: Any) -> None:
+        self._functions = lib.nn.functional
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._functions, name)
+
+    def group_norm_silu(self, *arguments: Any) -> Any:
+        return self._functions.silu(self._functions.group_norm(*arguments))
