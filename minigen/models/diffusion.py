@@ -129,13 +129,13 @@ class Diffusion:
 
 
 def by_level(t: np.ndarray, errors: np.ndarray, T: int, buckets: int = 4) -> dict[str, float]:
-    """The mean error of each quarter (or other share) of the noise levels: {"loss t<=250": ..., ...}.
+    """The mean error of each quarter (or other share) of the noise levels, least noise first: {"loss 1/4": ..., ...}.
 
     One number hides what goes wrong where: little noise asks for sharp strokes, much noise for which digit it may be.
     """
     bucket = (t - 1) * buckets // T
     return {
-        f"loss t<={T * (b + 1) // buckets}": float(errors[bucket == b].mean())
+        f"loss {b + 1}/{buckets}": float(errors[bucket == b].mean())
         for b in range(buckets)
         if (bucket == b).any()
     }

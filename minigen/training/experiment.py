@@ -38,6 +38,7 @@ class Experiment:
         "folder of pictures per class"
     )
 
+    options: argparse.Namespace  # the command line: for what is no part of a run, such as how to draw
     classes: int = 0  # how many classes draw() can be asked for; 0 if it is unconditional
     progress: float = 0.0
 

@@ -150,7 +150,7 @@ def test_the_loss_is_d10b(prediction):
 
 def test_by_level_splits_the_loss():
     t, errors = np.array([1, 250, 251, 1000]), np.array([1.0, 3.0, 5.0, 7.0])
-    assert diffusion.by_level(t, errors, 1000) == {"loss t<=250": 2.0, "loss t<=500": 5.0, "loss t<=1000": 7.0}
+    assert diffusion.by_level(t, errors, 1000) == {"loss 1/4": 2.0, "loss 2/4": 5.0, "loss 4/4": 7.0}
 
 
 def test_labels_are_forgotten_with_the_asked_probability():
