@@ -21,7 +21,7 @@ from minigen.training.arguments import positive
 
 CLASSES = 10
 SHEET = 8 * CLASSES  # images on a sample sheet
-SHEET_STEPS = 20
+STEPS, SHEET_STEPS = 50, 25  # from noise to a picture
 WARM_UP = 100  # steps in which the learning rate rises
 BATCH = 500  # images that are drawn at once
 HALVES = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
@@ -45,9 +45,10 @@ class Diffusion(training.Experiment):
 
     name = "diffusion_mnist"
     config = ("schedule", "prediction", "levels", "channels", "patch", "blocks", "heads", "condition", "forget", "ema")
-    defaults = {"epochs": 30, "batch_size": 64, "lr": 2e-3}
+    defaults = {"epochs": 30, "batch_size": 64, "lr": 4e-3}
     sampler = ("ema",)
     columns = CLASSES
+    steps_help = f"stop after this many steps; with --sample: steps from noise to a picture ({STEPS})"
     curves = {
         "loss": ("loss",), "loss by noise level": ("loss 1/4", "loss 2/4", "loss 3/4", "loss 4/4"),
     }  # fmt: skip
@@ -72,17 +73,20 @@ class Diffusion(training.Experiment):
         add("--condition", choices=["label", "none"], default="label", help="tell the network the class, or not")
         add("--forget", type=float, default=0.1, help="share of labels that training hides, for guidance")
         add("--ema", type=float, default=0.999, help="decay of the averaged weights (default %(default)s)")
-        draw = parser.add_argument
-        draw("--steps", type=positive, default=50, help="of the way from noise to a picture (default %(default)s)")
-        draw("--sampler", choices=["ddim", "ddpm"], default="ddim", help="ddpm wants more steps, up to --levels")
-        draw("--eta", type=float, default=0.0, help="for ddim: fresh noise in each step, 0 none, 1 as much as ddpm")
-        draw("--guidance", type=float, default=1.0, metavar="W",
-             help="0: as without label, 1: as trained, more: more typical of the class, less various")  # fmt: skip
-        draw("--inpaint", metavar="MASK",
-             help=f"{', '.join(HALVES)}: the part of test digits that is kept; or a 28 x 28 picture, white: kept")
-        draw("--repeats", type=positive, default=5, help="for --inpaint: how often each step is taken")
-        draw("--vary", type=float, metavar="STRENGTH", help="noise test digits this much, 0 to 1, and draw them anew")
-        draw("--start", type=Path, metavar="FILE.npz", help="for --inpaint and --vary: `images`, not test digits")
+
+    @classmethod
+    def drawing(cls, parser: Any) -> None:
+        super().drawing(parser)
+        add = parser.add_argument
+        add("--sampler", choices=["ddim", "ddpm"], default="ddim", help="ddpm wants more steps, up to --levels")
+        add("--eta", type=float, default=0.0, help="for ddim: fresh noise in each step, 0 none, 1 as much as ddpm")
+        add("--guidance", type=float, default=1.0, metavar="W",
+            help="0: as without label, 1: as trained, more: more typical of the class, less various")  # fmt: skip
+        add("--inpaint", metavar="MASK",
+            help=f"{', '.join(HALVES)}: the part of test digits that is kept; or a 28 x 28 picture, white: kept")
+        add("--repeats", type=positive, default=5, help="for --inpaint: how often each step is taken")
+        add("--vary", type=float, metavar="STRENGTH", help="noise test digits this much, 0 to 1, and draw them anew")
+        add("--start", type=Path, metavar="FILE.npz", help="for --inpaint and --vary: `images`, not test digits")
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
@@ -105,6 +109,9 @@ class Diffusion(training.Experiment):
         ))  # fmt: skip
         self.optimiser = optim.Adam(self.net.parameters(), lr=config["lr"])
         self.ema = training.EMA(self.net, config["ema"])
+        self.way = argparse.Namespace(
+            steps=min(SHEET_STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=1.0, repeats=5
+        )  # how pictures are drawn in training
 
     def data(self) -> Any:
         """Digits in [-1, 1]."""
@@ -135,13 +142,16 @@ class Diffusion(training.Experiment):
     # drawing --------------------------------------------------------------------------------------
     def sheet(self) -> np.ndarray:
         labels = np.arange(SHEET) % CLASSES if self.classes else None
-        self.options.steps = min(SHEET_STEPS, self.process.T)  # enough to see how it goes, at the end too
         return self.images(SHEET, labels, minigen.Generator(self.settings["seed"] + 1))
+
+    def sample(self, args: argparse.Namespace, source: Any) -> int:
+        self.way = argparse.Namespace(**{**vars(args), "steps": args.steps or STEPS})
+        return super().sample(args, source)
 
     def draw(
         self, n: int, labels: np.ndarray | None, generator: minigen.Generator
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        options = self.options
+        options = self.way
         if options.inpaint is None and options.vary is None:
             if options.start is not None:
                 raise ValueError("--start names pictures for --inpaint or --vary: give one of these, too")
@@ -156,7 +166,7 @@ class Diffusion(training.Experiment):
         return self.varied(pictures, options.vary, labels, generator), labels
 
     def images(self, n: int, labels: Any, generator: Any) -> np.ndarray:
-        o = self.options
+        o = self.way
         drawn = [
             denoising.sample(self.process, predict, (size, 1, 28, 28), o.steps, o.sampler, o.eta, generator=generator)
             for _, size, predict in self.batches(n, labels, o.guidance)
@@ -165,7 +175,7 @@ class Diffusion(training.Experiment):
 
     def inpainted(self, pictures: np.ndarray, mask: np.ndarray, labels: Any, generator: Any) -> np.ndarray:
         """The pictures where the mask is 1, and what goes with that elsewhere."""
-        o, drawn = self.options, []
+        o, drawn = self.way, []
         for i, size, predict in self.batches(len(pictures), labels, o.guidance):
             keep = denoising.known(scaled(pictures[i : i + size]), mask)
             drawn.append(denoising.sample(self.process, predict, keep.x0.shape, o.steps, o.sampler, o.eta, keep=keep,
@@ -174,7 +184,7 @@ class Diffusion(training.Experiment):
 
     def varied(self, pictures: np.ndarray, strength: float, labels: Any, generator: Any) -> np.ndarray:
         """The pictures, noised up to ``strength`` and drawn anew."""
-        o = self.options
+        o = self.way
         drawn = [
             denoising.vary(self.process, predict, scaled(pictures[i : i + size]), strength, o.steps, o.sampler, o.eta,
                            generator=generator)
@@ -191,7 +201,7 @@ class Diffusion(training.Experiment):
 
     def starts(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Pictures to start from, uint8 (n, 28, 28), and their labels if they have any."""
-        path = self.options.start
+        path = self.way.start
         if path is None:
             test = training.dataset(self.settings["data"], train=False)
             images, labels = test.images, test.labels

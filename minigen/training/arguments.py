@@ -39,7 +39,7 @@ def shared(group: argparse._ArgumentGroup, kind: type[Experiment]) -> None:
     add = group.add_argument
     epochs = {**DEFAULTS, **kind.defaults}["epochs"]
     add("--epochs", type=positive, help=f"passes over the data (default {epochs}, unless --steps or --budget is given)")
-    add("--steps", type=positive, help="stop after this many steps")
+    add("--steps", type=positive, help=kind.steps_help)
     add("--budget", type=positive_float, metavar="MINUTES", help="stop after this time of training, over all resumes")
     add("--batch-size", type=positive, help=f"{kind.items} a step (default %(default)s)")
     add("--lr", type=positive_float, help="the optimiser's learning rate (default %(default)s; None: the model's own)")

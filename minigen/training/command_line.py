@@ -55,7 +55,6 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
         config = {name: getattr(args, name) for name in (*SHARED, *kind.config)}
         kind.settle(config)
         experiment = build(kind, config)
-    experiment.options = args
     dataset = experiment.dataset = experiment.data()  # before the run's folder: a wrong --data leaves none behind
     if len(dataset) < config["batch_size"]:
         raise ValueError(f"--data: {len(dataset)} {kind.items} are fewer than a batch of {config['batch_size']}: give "
@@ -129,7 +128,6 @@ def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
         path = args.checkpoint or newest_checkpoint(args.runs)
         state = load(kind, path)
     experiment = build(kind, state["config"], path, state["parts"])
-    experiment.options = args
     for name in kind.sampler:
         experiment.parts()[name].load_state_dict(state["parts"][name])
     return experiment.sample(args, path)

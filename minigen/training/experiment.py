@@ -33,12 +33,12 @@ class Experiment:
     columns: ClassVar[int] = 8  # of a sheet
 
     items: ClassVar[str] = "images"  # what a batch is made of
+    steps_help: ClassVar[str] = "stop after this many steps"
     data_help: ClassVar[str] = (
         "embedded, mnist or fashion (searched, else downloaded), or a folder with IDX files, with pictures, or with a "
         "folder of pictures per class"
     )
 
-    options: argparse.Namespace  # the command line: for what is no part of a run, such as how to draw
     classes: int = 0  # how many classes draw() can be asked for; 0 if it is unconditional
     progress: float = 0.0
 
