@@ -116,7 +116,7 @@ class DCGAN(training.Experiment):
         from minigen.metrics import digits as check
 
         images = self.images(self.noise)
-        real = plot.to_uint8(self.dataset.get_batch(np.arange(SHEET))[0])
+        real = plot.to_uint8(self.dataset[:SHEET][0])
         plot.save_side_by_side({"real": real, "generated": images[:SHEET]}, run.folder / "real_vs_generated.png")
         report = check.report(images)
         print(report)

@@ -31,10 +31,10 @@ class GAN(training.Experiment):
     """A generative adversarial network learns to draw: docs/gan.md has the equations and figures.
 
     python examples/gan_mnist.py --data mnist --budget 10               ten minutes on all of MNIST
-    python examples/gan_mnist.py --loss wgan-gp                         another game
-    python examples/gan_mnist.py --condition classifier                 AC-GAN: draws the class that you ask for
-    python examples/gan_mnist.py --classes 0123456789                   ... a column per class, of the newest run
-    python examples/gan_mnist.py --pretrained --sample 64               with the weights that come with minigen
+    python examples/gan_mnist.py --classes 0123456789                   draws with the newest run's generator
+    python examples/gan_mnist.py --classes 0123456789 --pretrained      ... with the one that comes with minigen
+    python examples/gan_mnist.py --condition classifier                 AC-GAN
+    python examples/gan_mnist.py --condition none --loss wgan-gp        without classes, another game
     """
 
     name = "gan_mnist"
@@ -47,10 +47,10 @@ class GAN(training.Experiment):
     @classmethod
     def arguments(cls, parser: Any) -> None:
         add = parser.add_argument
-        add("--loss", choices=list(gan.GAMES), default="nonsaturating", help="the game (default %(default)s)")
-        add("--condition", choices=gan.CONDITIONS, default="none",
-            help="none: G draws what it likes; labels: it is told a class, and so is D; classifier: D has to name the "
-            "class, AC-GAN")  # fmt: skip
+        add("--loss", choices=list(gan.GAMES), default="hinge", help="the game (default %(default)s)")
+        add("--condition", choices=gan.CONDITIONS, default="labels",
+            help="labels: G is told a class, and so is D; classifier: D has to name the class, AC-GAN; none: G draws "
+            "what it likes (default %(default)s)")  # fmt: skip
         add("--width", type=int, default=32, help="channels of the widest layers / 2 (default %(default)s)")
         add("--z-dim", type=int, default=64, help="numbers of noise per image (default %(default)s)")
         add("--norm", choices=gan.NORMS, help="D's (default: what suits the loss)")
@@ -59,7 +59,8 @@ class GAN(training.Experiment):
         add("--critic", type=int, help="steps of D for one of G (default: what suits the loss)")
         add("--ema", type=float, default=0.999, help="decay of the average of G's weights, which draws")
         add("--r1", type=float, default=0.0, help="weight of the penalty |grad d(x)|^2 / 2 at real images")
-        add("--weight", type=float, default=1.0, help="AC-GAN: weight of the classification loss (default %(default)s)")
+        add("--weight", type=float, default=0.5,
+            help="AC-GAN: weight of the classification loss for G; it is 1 for D (default %(default)s)")  # fmt: skip
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
@@ -91,7 +92,7 @@ class GAN(training.Experiment):
         dataset = training.dataset(self.settings["data"], transforms.Normalize(0.5, 0.5), smoke=self.settings["smoke"])
         if self.classes and len(np.unique(dataset.labels)) < 2:
             raise ValueError(f"--condition {self.settings['condition']}: the images of {dataset.source} have no "
-                             "labels, all are of one class; put them into a folder per class, or leave --condition out")
+                             "labels, all are of one class; put them into a folder per class, or use --condition none")
         if self.classes and dataset.labels.max() >= self.classes:
             raise ValueError(f"--condition: {dataset.source} has {dataset.labels.max() + 1} classes, at most "
                              f"{self.classes} can be learned here")
@@ -123,7 +124,7 @@ class GAN(training.Experiment):
         if c_real is not None:
             loss_C = gan.classification_loss(c_real, labels)  # D11
             row["loss_C"] = training.finite("loss_C", loss_C)
-            loss = loss + self.settings["weight"] * loss_C
+            loss = loss + loss_C
         if self.settings["loss"] == "wgan-gp":
             penalty = gan.gradient_penalty(lambda x: self.D(x, labels)[0], real, fake)
             row["penalty"] = training.finite("penalty", penalty)
@@ -168,6 +169,12 @@ class GAN(training.Experiment):
 
     def draw(self, n: int, labels: np.ndarray | None, generator: Any) -> tuple[np.ndarray, np.ndarray | None]:
         return self.images(minigen.randn(n, self.G.z_dim, generator=generator), labels), labels
+
+    def conclude(self, run: training.Run) -> dict[str, Any]:
+        real = plot.to_uint8(self.dataset[:SHEET][0])
+        panels = {"real": real, "generated": self.sheet()}
+        plot.save_side_by_side(panels, run.folder / "real_vs_generated.png", self.columns)
+        return {}
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
         row = {**experiment.save_sheets(run, step), **experiment.measure()}
         run.log(step=step, **row)
         recent.append(row)
-        if step >= health.SETTLED and (findings := health.examine(recent, kind.health)):
+        if step >= health.SETTLED and (findings := health.examine(recent, experiment.health)):
             from tqdm import tqdm
 
             tqdm.write(f"step {step}: " + "; ".join(map(str, findings)))
@@ -95,7 +95,7 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
     if not finished:
         print(f"\nStopped. Continue with: python {sys.argv[0]} --resume {run.checkpoint}")
         return INTERRUPTED
-    conclude(experiment, run, health.examine(recent, kind.health) if len(recent) >= health.SETTLED else [])
+    conclude(experiment, run, health.examine(recent, experiment.health) if len(recent) >= health.SETTLED else [])
     return 0
 
 

@@ -28,7 +28,6 @@ class Experiment:
     config: ClassVar[tuple[str, ...]] = ()  # the script's own arguments that define a run: saved, restored by --resume
     defaults: ClassVar[dict[str, Any]] = {"epochs": 30, "batch_size": 64, "lr": None}  # of the shared arguments
     sampler: ClassVar[tuple[str, ...]] = ()  # the parts that draw() needs
-    health: ClassVar[tuple[Healthy, ...]] = ()  # of columns of metrics.jsonl
     curves: ClassVar[Mapping[str, Sequence[str]]] = {}  # title of a panel: the columns in it
     columns: ClassVar[int] = 8  # of a sheet
 
@@ -39,6 +38,7 @@ class Experiment:
         "folder of pictures per class"
     )
 
+    health: tuple[Healthy, ...] = ()  # of columns of metrics.jsonl
     classes: int = 0  # how many classes draw() can be asked for; 0 if it is unconditional
     progress: float = 0.0
 

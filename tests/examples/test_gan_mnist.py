@@ -16,11 +16,12 @@ from minigen import training
 ROOT = Path(__file__).parents[2]
 SMALL = ("--smoke", "--width", "4", "--batch-size", "20", "--threads", "1")
 KINDS = {
-    **{loss: ("--loss", loss) for loss in ("nonsaturating", "minimax", "least-squares", "wgan", "wgan-gp", "hinge")},
-    "conditional": ("--loss", "hinge", "--condition", "labels"),
+    **{loss: ("--loss", loss, "--condition", "none")
+       for loss in ("nonsaturating", "minimax", "least-squares", "wgan", "wgan-gp", "hinge")},
+    "conditional": (),
     "acgan": ("--condition", "classifier"),
     "penalised-acgan": ("--loss", "wgan-gp", "--condition", "classifier"),
-    "r1": ("--r1", "0.5", "--norm", "none"),
+    "r1": ("--r1", "0.5", "--norm", "none", "--condition", "none"),
 }
 
 
@@ -110,4 +111,4 @@ def test_bad_input_is_named(run, tmp_path):
     status, _, err = run(*small, "--loss", "wgan-gp", "--norm", "batch")
     assert status == 1 and "treats each image by itself" in err
     assert not (tmp_path / "runs").exists()
-    assert run(*small, "--data", one)[0] == 0  # and unlabelled pictures are enough for a GAN without classes
+    assert run(*small, "--data", one, "--condition", "none")[0] == 0  # a GAN without classes needs no labels

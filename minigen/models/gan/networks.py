@@ -47,7 +47,8 @@ class Discriminator(nn.Module):
     condition: "none" looks at the image alone. "labels" asks whether it is a real one *of this class*: d(x, y) =
         w.h(x) + v_y.h(x) with a vector v_y per class (projection, Miyato & Koyama 2018). "classifier" is not told the
         class but has to name it: c (AC-GAN, Odena 2017).
-    norm: "batch" norm, "spectral" norm of every layer, or "none", which gradient penalties want.
+    norm: "batch" norm, "spectral" norm of every layer but the classifier, which shall be sure of itself, or "none",
+        which gradient penalties want.
     """
 
     def __init__(self, width: int = 32, classes: int = 0, condition: str = "none", norm: str = "batch") -> None:
@@ -73,7 +74,7 @@ class Discriminator(nn.Module):
         if condition == "labels":
             self.of_class = bounded(nn.Embedding(classes, features))
         elif condition == "classifier":
-            self.classifier = bounded(nn.Linear(features, classes))
+            self.classifier = nn.Linear(features, classes)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         h = self.body(x)
