@@ -66,7 +66,11 @@ def judge(args: argparse.Namespace) -> int:
     if args.into:
         write(args.into, {**result, "judged": judged})
     picture = args.sheet or args.samples.with_name(f"{args.samples.stem}_judged.png")
-    sheet.save(images, labels, judged, reference.train, picture)
+    try:
+        sheet.save(images, labels, judged, reference.train, picture)
+    except ImportError as error:
+        print(f'error: no sheet, because {error}; pip install "minigen[plot]" draws it', file=sys.stderr)
+        return 1
     print(f"Sheet: {picture}")
     if args.into:
         shutil.copyfile(picture, args.into.with_suffix(".png"))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -112,6 +113,21 @@ def test_the_committed_calibrations_are_this_judges():
     assert table.memorised(copies, real) and not table.memorised(real, real)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("MINIGEN_DATA"), reason="wants the whole of MNIST: NOT RUN")
+def test_the_whole_of_mnist_gives_the_committed_figures():
+    whole, committed = mnist.Reference.load(), calibrations()[REAL]
+    features, p = judge.load().look(whole.test)
+    accuracy = mnist.scores.conditional_accuracy(p, whole.test_labels)
+    written = json.loads(resources.files("minigen.metrics").joinpath("judge.json").read_text())
+    assert accuracy == pytest.approx(written["test_accuracy"], abs=2e-4) and accuracy >= 0.993
+    assert accuracy == pytest.approx(committed["conditional_accuracy"], abs=2e-4)
+    assert mnist.frechet_distance(whole.judged, features) == pytest.approx(committed["frechet"], rel=1e-3)
+    found = mnist.filling(whole.judged, features, mnist.NEIGHBOURS)
+    assert found.recall == pytest.approx(committed["recall"], abs=1e-3)
+    assert found.coverage == pytest.approx(committed["coverage"], abs=1e-3)
+
+
 def test_calibrations_of_another_judge_are_refused(monkeypatch):
     monkeypatch.setattr(judge, "SHA256", "0" * 64)
     with pytest.raises(ValueError, match="made by another judge"):
@@ -184,6 +200,13 @@ def test_it_puts_its_judgement_into_a_result(cli, reference, tmp_path):
     assert result["row"] == "gan" and result["judged"]["labels"] == "given"
     assert result["judged"]["classification_accuracy_score"] is None
     assert (tmp_path / "s.png").read_bytes() == (tmp_path / "result.png").read_bytes()
+
+
+def test_without_pillow_the_numbers_are_there_and_the_sheet_is_asked_for(cli, reference, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    np.savez(tmp_path / "mine.npz", images=reference.test[:100])
+    status, out, err = cli("mnist", "mine.npz", "--allow-few", "--no-cas")
+    assert status == 1 and "recall, judge" in out and 'pip install "minigen[plot]"' in err
 
 
 def test_inverted_pictures_are_remarked_upon(cli, reference, tmp_path):
