@@ -32,7 +32,7 @@ def _paste(path: Path, text: str, done: set[Path]) -> str:
         parts.append(text[end : found.start()])
         if target.resolve() not in done:
             parts.append(_paste(target, target.read_text(encoding="utf-8"), done))
-        parts.append(f'\n#line {line} "{path.name}"')
+        parts.append(f'\n#line {line + 1} "{path.name}"')  # that of the line after this one
         end = found.end()
     parts.append(text[end:])
     return "".join(parts).replace("#pragma once\n", "\n")
