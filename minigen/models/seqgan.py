@@ -30,22 +30,26 @@ BATCH = 2048  # sentences that are drawn at once
 
 
 # sentences ----------------------------------------------------------------------------------------
-def sample(model: Any, n: int, length: int, start: int = 0, generator: Generator | None = None) -> np.ndarray:
+def sample(
+    model: Any, n: int, length: int, start: int = 0, generator: Generator | None = None, temperature: float = 1.0
+) -> np.ndarray:
     """n sentences of ``length`` tokens, the first drawn after the token ``start``: int64 (n, length)."""
     parts = []
     for i in range(0, n, BATCH):
         first = np.full((min(BATCH, n - i), 1), start, np.int64)
-        parts.append(_continued(model, first, None, length, generator))
+        parts.append(_continued(model, first, None, length, generator, temperature))
     return np.concatenate(parts) if parts else np.zeros((0, length), np.int64)
 
 
-def _continued(model: Any, last: np.ndarray, state: Any, length: int, generator: Generator | None) -> np.ndarray:
+def _continued(
+    model: Any, last: np.ndarray, state: Any, length: int, generator: Generator | None, temperature: float = 1.0
+) -> np.ndarray:
     """``length`` tokens after the tokens ``last`` (N, 1), which ``state`` has not read yet."""
     out = np.zeros((len(last), length), np.int64)
     with no_grad():
         for t in range(length):
             logits, state = model.step(tensor(last), state)
-            out[:, t] = draw(F.softmax(logits[:, -1], dim=-1).numpy(), generator)
+            out[:, t] = draw(F.softmax(logits[:, -1] / temperature, dim=-1).numpy(), generator)
             last = out[:, t : t + 1]
     return out
 
@@ -78,19 +82,19 @@ def _repeated(state: Any, times: int) -> Any:
 
 
 # losses -------------------------------------------------------------------------------------------
-def log_probabilities(model: Any, sentences: np.ndarray, start: int = 0) -> Tensor:
+def log_probabilities(model: Any, sentences: np.ndarray, start: int = 0, temperature: float = 1.0) -> Tensor:
     """log G(y_t | Y_{1:t-1}) of every token of sentences (N, T): (N, T)."""
     before = np.concatenate([np.full((len(sentences), 1), start, np.int64), sentences[:, :-1]], axis=1)
-    logits = model(tensor(before))
+    logits = model(tensor(before)) / temperature
     flat = F.cross_entropy(logits.flatten(0, 1), tensor(sentences.ravel()), reduction="none")
     return -flat.reshape(*sentences.shape)
 
 
-def nll(model: Any, sentences: np.ndarray, start: int = 0) -> float:
+def nll(model: Any, sentences: np.ndarray, start: int = 0, temperature: float = 1.0) -> float:
     """-log G per token, the mean over sentences (N, T). Of an oracle's sentences: NLL_test; by the oracle of a model's
     sentences: NLL_oracle (section 4 of the paper)."""
-    with no_grad():
-        parts = [log_probabilities(model, sentences[i : i + 500], start).sum().item()
+    with no_grad():  # in pieces: logits of thousands of sentences are gigabytes
+        parts = [log_probabilities(model, sentences[i : i + 500], start, temperature).sum().item()
                  for i in range(0, len(sentences), 500)]  # fmt: skip
     return -sum(parts) / sentences.size
 

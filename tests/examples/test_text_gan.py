@@ -1,0 +1,91 @@
+"""The SeqGAN script in this process, with an oracle of 12 words: its three phases, resuming, and failing as it says."""
+
+import importlib.util
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigen import checkpoint, training
+
+ROOT = Path(__file__).parents[2]
+V, E, H = 12, 4, 5
+
+
+@pytest.fixture(scope="module")
+def text_gan():
+    spec = importlib.util.spec_from_file_location("text_gan", ROOT / "examples" / "text_gan.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.REAL = module.HELD_OUT = module.LOOKED_AT = 64
+    module.EVERY = 1
+    return module
+
+
+@pytest.fixture
+def run(text_gan, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    shapes = {"embedding": (V, E), "Wo": (H, V), "bo": (V,)}
+    for gate in ("i", "f", "og", "c"):
+        shapes |= {f"W{gate}": (E, H), f"U{gate}": (H, H), f"b{gate}": (H,)}
+    np.savez("oracle.npz", **{name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()})
+
+    def call(*args, status=0):
+        assert training.script(text_gan.SeqGAN, [*map(str, args)]) == status
+        out, err = capsys.readouterr()
+        return err if status else out
+
+    return call
+
+
+ARGS = ("--oracle", "oracle.npz", "--batch-size", 16, "--steps", 12, "--mle", 0.5, "--critic", 0.75, "--rollouts", 2)
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_three_phases_and_their_numbers(run):
+    out = run(*ARGS)
+    assert "the oracle's own sentences: NLL_oracle" in out and "at temperature 0.70" in out
+    folder = training.newest_checkpoint("runs/text_gan").parent
+    steps = [row for row in rows(folder) if "seconds" in row]
+    phases = ["game" if "reward" in row else "critic" if "loss_D" in row else "mle" for row in steps]
+    assert phases == ["mle"] * 6 + ["critic"] * 3 + ["game"] * 3
+    assert all(0 < row["reward"] < 1 and row["nll_oracle"] > 0 for row in steps[-3:])
+    result = json.loads((folder / "result.json").read_text())
+    assert 0 < result["oracle"] < np.log(V) + 1 and result["tempered"]["1.0"] == result["likelihood"]
+    assert result["game"] != result["likelihood"]
+
+    assert "5 sentences from" in run("--sample", 5)
+    said = np.load("sentences.npy")
+    assert said.shape == (5, 20) and said.min() >= 0 and said.max() < V
+
+
+def test_a_resumed_run_is_bitwise_the_whole(run, text_gan, monkeypatch):
+    run(*ARGS)
+    whole = checkpoint.load(training.newest_checkpoint("runs/text_gan"))
+    with monkeypatch.context() as patch:  # Ctrl-C in the discriminator's phase
+        tell = text_gan.SeqGAN.step_D
+        patch.setattr(text_gan.SeqGAN, "step_D", lambda *a: os.kill(os.getpid(), signal.SIGINT) or tell(*a))
+        run(*ARGS, "--runs", "half", status=training.INTERRUPTED)
+    half = training.newest_checkpoint("half")
+    assert checkpoint.load(half)["step"] == 7
+    run("--resume", half)
+    resumed = checkpoint.load(half)["parts"]
+    for part in ("G", "policy", "D"):
+        for name, value in whole["parts"][part].items():
+            assert (resumed[part][name] == value).all(), (part, name)
+
+
+def test_errors(run, monkeypatch):
+    monkeypatch.setenv("MINIGEN_DATA", "nowhere")
+    assert "take --oracle random" in run(status=1)
+    assert "shares of the run" in run(*ARGS[:6], "--mle", 0, status=1)
+    np.savez("half.npz", embedding=np.zeros((3, 2)))
+    assert "the weights lack Wo, bo" in run("--oracle", "half.npz", status=1)
+    assert not Path("runs").exists()
