@@ -1,0 +1,63 @@
+"""The sentence VAE's script in this process: it stores lines, writes ways between them, and fails as it says."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from minigen import training
+
+ROOT = Path(__file__).parents[2]
+LINES = ["the cat sat on a mat", "a dog ran home", "the dog sat down", "a cat ran to the mat", "home is a mat"]
+ARGS = ("--data", "lines.txt", "--embedding", 16, "--hidden", 32, "--latent", 4, "--batch-size", 16, "--lr", 0.02)
+
+
+@pytest.fixture(scope="module")
+def kind():
+    spec = importlib.util.spec_from_file_location("text_vae", ROOT / "examples" / "text_vae.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.TextVAE
+
+
+@pytest.fixture
+def run(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("lines.txt").write_text("\n".join(LINES * 40), encoding="utf-8")
+
+    def call(*args, status=0):
+        assert training.script(kind, [*map(str, args)]) == status
+        out, err = capsys.readouterr()
+        return err if status else out
+
+    return call
+
+
+def result(root="runs/text_vae"):
+    return json.loads(training.newest_checkpoint(root).with_name("result.json").read_text())
+
+
+def test_lines_are_stored_and_the_language_model_is_worse(run):
+    run(*ARGS, "--steps", 200, "--word-dropout", 0.5, "--middle", 0.95)
+    found = result()
+    assert found["held_out_kl"] > 1  # which of the five lines it is: log 5 = 1.6 nats
+    folder = training.newest_checkpoint("runs/text_vae").parent
+    said = (folder / "lines.txt").read_text("utf-8").splitlines()
+    assert said[0].startswith("held-out lines") and said[1].strip() in LINES
+    assert sum(a.strip() == b.strip() for a, b in zip(said[1:17:2], said[2:17:2], strict=True)) >= 6
+
+    out = run("--between", LINES[0], LINES[1], "--sample", 5, "--out", "way.txt").splitlines()
+    assert len(out) == 5 and out[0] != out[-1] and Path("way.txt").read_text("utf-8").splitlines() == out
+    assert len(run("--sample", 3).splitlines()) == 3
+    assert "a line is empty" in run("--between", "", "a cat", status=1)
+
+    run(*ARGS, "--steps", 200, "--plain", "--runs", "plain")
+    assert result("plain")["held_out"] > found["held_out"] and result("plain")["held_out_kl"] == 0
+
+
+def test_characters_and_bad_data(run):
+    run(*ARGS, "--tokens", "char", "--smoke")
+    assert result()["config"]["tokens"] == "char"
+    Path("long.txt").write_text("\n".join(["a word " * 30] * 20), encoding="utf-8")
+    assert "no line has 2 to 24 tokens" in run("--data", "long.txt", status=1)
