@@ -23,6 +23,11 @@ SETTINGS = {
     "wgan-gp": {"norm": "none", "beta1": 0.0, "lr": 4e-4, "lr_d": 4e-4, "critic": 2},
     "hinge": {"norm": "spectral", "beta1": 0.0, "lr": 4e-4, "lr_d": 8e-4, "critic": 1},
 }
+BALANCE = {  # of D's loss, which says who is ahead
+    "nonsaturating": training.Healthy("loss_D", 0.25, 1.0, "below: D wins, G learns nothing; near 1.39: D is blind"),
+    "hinge": training.Healthy("loss_D", 0.1, 1.85, "below: D wins, G learns nothing; near 2: D is blind"),
+}
+COLLAPSE = training.Healthy("diversity", 0.8, 1.2, "below: G draws the same image again and again (mode collapse)")
 PENALTY = 10.0  # lambda of WGAN-GP
 CLIP = 0.01  # WGAN's c
 
@@ -76,6 +81,7 @@ class GAN(training.Experiment):
         conditional = config["condition"] != "none"
         self.classes = 10 if conditional else 0
         self.game = gan.GAMES[config["loss"]]
+        self.health = (*filter(None, [BALANCE.get(config["loss"])]), COLLAPSE)
         self.G = gan.Generator(config["z_dim"], config["width"], self.classes)
         self.D = gan.Discriminator(config["width"], self.classes, config["condition"], config["norm"])
         self.G.apply(gan.dcgan_init)
@@ -174,7 +180,10 @@ class GAN(training.Experiment):
         real = plot.to_uint8(self.dataset[:SHEET][0])
         panels = {"real": real, "generated": self.sheet()}
         plot.save_side_by_side(panels, run.folder / "real_vs_generated.png", self.columns)
-        return {}
+        loss, condition, budget = (self.settings[name] for name in ("loss", "condition", "budget"))
+        kind = {"labels": "told the class", "classifier": "AC-GAN", "none": "without classes"}[condition]
+        place = {"row": "acgan" if condition == "classifier" else "gan", "budget": budget and round(budget)}
+        return {"name": f"{loss}, {kind}", **place}  # of docs/results/README.md
 
 
 if __name__ == "__main__":

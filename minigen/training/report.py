@@ -29,7 +29,8 @@ def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
         plot.save_gif(sheets, run.folder / "training.gif")
     figures = experiment.conclude(run)
     result = {
-        **about(run.folder), "steps": rows[-1]["step"], "minutes": sum(r.get("seconds", 0.0) for r in rows) / 60,
+        "name": experiment.name, **about(run.folder), "seed": run.config["seed"],
+        "steps": rows[-1]["step"], "minutes": sum(r.get("seconds", 0.0) for r in rows) / 60,
         "health": {f.range.column: {"value": f.value, "good runs": [f.range.low, f.range.high]} for f in findings},
         **figures, "config": {name: value for name, value in run.config.items() if not isinstance(value, dict)},
     }  # fmt: skip
@@ -43,12 +44,12 @@ def about(folder: Path) -> dict[str, Any]:
     """How a run was made: its commands, and what it ran on."""
     commands = folder / "commands.txt"
     return {
-        "command": commands.read_text().splitlines() if commands.exists() else [],
+        "command": " && ".join(commands.read_text().splitlines() if commands.exists() else []),
         "date": time.strftime("%Y-%m-%d"),
         "minigen": metadata.version("minigen"),
         "numpy": np.__version__,
         "python": platform.python_version(),
-        "cpu": processor(),
+        "machine": {"cpu": processor()},
         "backend": minigen.current_backend(),
         "threads": minigen.get_num_threads(),
     }

@@ -44,7 +44,7 @@ def test_smoke_writes_everything(script, tmp_path, network, size):
     assert "digit check of 2,000 pictures" in out
     result = json.loads((run / "result.json").read_text())
     assert (result["checked"], result["steps"]) == (2000, 6) and 0 < result["minutes"] < 5
-    assert result["command"][0].endswith(f"dcgan_mnist.py --smoke --network {network}")
+    assert result["command"].endswith(f"dcgan_mnist.py --smoke --network {network}")
 
     script("dcgan_mnist", "--sample", 5, "--out", "digits.npz")
     images = np.load(tmp_path / "digits.npz")["images"]

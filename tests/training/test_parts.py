@@ -76,8 +76,8 @@ def test_diversity_is_the_mean_squared_distance_of_pairs():
 def test_pretrained_files(tmp_path):
     state = {"parts": {"G": {"w": minigen.tensor([1.0, 1e-3]), "n": np.array(3), "big": np.array([1e6], np.float32)}},
              "config": {"lr": 0.1}}  # fmt: skip
-    path = pretrained.save("x", state, {"command": ["python x.py"]}, tmp_path)
-    assert json.loads((tmp_path / "x.json").read_text())["command"] == ["python x.py"]
+    path = pretrained.save("x", state, {"command": "python x.py"}, tmp_path)
+    assert json.loads((tmp_path / "x.json").read_text())["command"] == "python x.py"
     read = pretrained.load("x", tmp_path)
     w = read["parts"]["G"]["w"]
     assert w.dtype == np.float32 and read["config"] == {"lr": 0.1} and read["parts"]["G"]["n"] == 3
