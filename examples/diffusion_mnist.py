@@ -220,7 +220,11 @@ class Diffusion(training.Experiment):
         for name, (images, columns) in self.pictures().items():
             plot.save_grid(images, run.folder / f"{name}.png", columns)
         last = [row for row in run.rows() if "loss" in row][-500:]
+        c = self.settings
+        figure = c["data"] == "mnist" and c["budget"] in (10, 60) and self.classes and not c["smoke"]
         return {
+            "name": f"diffusion on {c['data']}",
+            **({"row": "diffusion", "budget": int(c["budget"])} if figure else {}),  # its place in docs/results
             "loss of the last 500 steps": float(np.mean([row["loss"] for row in last])),
             "parameters": sum(p.numel() for p in self.net.parameters()),
         }

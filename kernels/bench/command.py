@@ -13,6 +13,7 @@ import minigen
 
 from . import (
     conv,
+    denoise,
     fused,
     gemm,
     ladder,
@@ -31,6 +32,7 @@ from .workloads import WORKLOADS
 
 COMMANDS: dict[str, Any] = {"train": train, "gemm": gemm, "conv": conv, "fused": fused,
                              "ladder": ladder, "overhead": overhead, "threads": threads}  # fmt: skip
+OTHERS: dict[str, Any] = {"listing": listing, "denoise": denoise, "results": results}  # they time nothing
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -42,8 +44,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for module in COMMANDS.values():
         module.add_options(commands)
     publish.add_options(commands)
-    listing.add_options(commands)
-    results.add_options(commands)
+    for module in OTHERS.values():
+        module.add_options(commands)
     table = commands.add_parser("table", help="Markdown from results that were saved with --json")
     table.add_argument(
         "files", type=Path, nargs="*", metavar="FILE", help="printed; without any, docs/benchmarks is written again"
@@ -56,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
     """Do what the options say; the exit code."""
     if options.command == "all":
         return publish.everything(options)
-    if options.command in ("listing", "results"):
-        return {"listing": listing, "results": results}[options.command].run(options)
+    if options.command in OTHERS:
+        return OTHERS[options.command].run(options)
     if options.command == "table":
         if not options.files:
             return publish.pages(publish.PAGES)
