@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,10 +47,17 @@ def test_smoke_writes_everything_and_its_checkpoint_draws_and_is_measured(script
     assert whole["digits"] == 60 and whole["draws"] == 20 and 100 < whole["nll"] < whole["negative_elbo"] < 500
     kept = np.load(run / "likelihood.npz")
     np.savez(run / "likelihood.npz", estimates=kept["estimates"][:, :50], of=kept["of"])  # as if stopped
-    script(*measure)
+    script(*measure, "--publish", tmp_path / "results" / "ten_minutes")
     again = json.loads((run / "likelihood.json").read_text())
     assert again.pop("minutes") > 0 and whole.pop("minutes") > 0
-    assert again == whole
+    assert again.pop("command") != whole.pop("command") and again == whole
+
+    published = json.loads((tmp_path / "results" / "ten_minutes.json").read_text())
+    assert published["likelihood"]["nll"] == whole["nll"] and published["steps"] == 6
+    page = (tmp_path / "results" / "README.md").read_text()
+    assert f"**{whole['nll']:.2f}**" in page and "| 60 minutes | not run |" in page and "--digits 60 --draws 20" in page
+    for picture in re.findall(r"\]\((.+?)\)", page):
+        assert (tmp_path / "results" / picture).exists()
 
 
 def test_a_conditional_one_draws_the_classes_that_are_asked_for(script, tmp_path):
