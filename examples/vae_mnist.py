@@ -38,8 +38,8 @@ class VAEExperiment(training.Experiment):
     """
 
     name = "vae_mnist"
-    config = ("network", "latent", "conditional", "beta", "k", "ema", "nll_digits", "nll_draws")
-    defaults = {"epochs": 30, "batch_size": 128, "lr": 2e-3}
+    config = ("network", "latent", "conditional", "beta", "warm_up", "k", "ema", "nll_digits", "nll_draws")
+    defaults = {"epochs": 30, "batch_size": 128, "lr": 4e-3}
     sampler = ("ema",)
     health = (
         Healthy("kl", 15, 35, "nats that a code carries; near 0 the decoder ignores it: lower --beta or --lr"),
@@ -54,13 +54,16 @@ class VAEExperiment(training.Experiment):
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument
         add("--network", choices=sorted(vae.NETWORKS), default="dense",
-            help="n4: 784-400-20, as in the articles; dense: two hidden layers of 500; conv: residual blocks on 7 x 7 "
-            "cells (default %(default)s)")  # fmt: skip
+            help="n4: 784-400-20, as in the articles; dense: residual blocks of width 500; conv: convolutions on 7 x 7 "
+            "cells; mixed: dense encoder, convolutional decoder (default %(default)s)")  # fmt: skip
         add("--latent", type=training.arguments.positive, default=40,
             help="numbers in a code; 2 can be drawn as a plane (default %(default)s)")  # fmt: skip
         add("--conditional", action="store_true", help="tell encoder and decoder the label: draws with --classes")
         add("--beta", type=training.arguments.positive_float, default=1.0,
             help="weight of the divergence: above 1 a beta-VAE (default %(default)s)")  # fmt: skip
+        add("--warm-up", type=float, default=0.1,
+            help="part of the run in which beta rises from 0, or codes collapse before the decoder has learnt to read "
+            "them (default %(default)s)")  # fmt: skip
         add("--k", type=training.arguments.positive, default=1,
             help="draws of the importance-weighted bound; 1 is the ELBO (default %(default)s)")  # fmt: skip
         add("--ema", type=float, default=0.999, help="decay of the averaged weights (default %(default)s)")
@@ -95,8 +98,12 @@ class VAEExperiment(training.Experiment):
     def step(self, images: Tensor, labels: Tensor) -> dict[str, float]:
         x = minigen.bernoulli(images)  # a fresh binarisation
         label = labels if self.classes else None
-        k, beta = self.settings["k"], self.settings["beta"]
-        bound = vae.elbo(self.net, x, label, beta=beta) if k == 1 else vae.iwae(self.net, x, label, k=k)
+        k, whole = self.settings["k"], self.settings["warm_up"]
+        warm = min(self.progress / whole, 1.0) if whole else 1.0
+        if k == 1 or warm < 1:
+            bound = vae.elbo(self.net, x, label, beta=self.settings["beta"] * warm)
+        else:
+            bound = vae.iwae(self.net, x, label, k=k)
         loss = -bound.value.mean()
         row = {
             "loss": training.finite("loss", loss),
@@ -106,7 +113,10 @@ class VAEExperiment(training.Experiment):
         }
         self.optimiser.zero_grad()
         loss.backward()
-        self.optimiser.param_groups[0]["lr"] = self.settings["lr"] * 0.5 * (1 + math.cos(math.pi * self.progress))
+        ramp = min(self.progress * 100 + 0.01, 1.0)  # Adam's first steps are large ones in directions still unknown
+        self.optimiser.param_groups[0]["lr"] = (
+            self.settings["lr"] * ramp * 0.5 * (1 + math.cos(math.pi * self.progress))
+        )
         self.optimiser.step()
         self.ema.update()
         return row

@@ -9,7 +9,6 @@ p(z) = N(0, I), q(z|x) = N(mean, diag e^logvar), and a pixel is black or white w
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import NamedTuple
 
@@ -227,55 +226,65 @@ def active_units(mean: np.ndarray, least: float = 0.01) -> int:
 
 
 # networks -----------------------------------------------------------------------------------------
-def mlp(*sizes: int, activation: type[nn.Module] = nn.SiLU) -> list[nn.Module]:
-    """Linear, activation, Linear, activation, ..., Linear."""
-    layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
-        layers += [activation()] * (i > 0) + [nn.Linear(inputs, outputs)]
-    return layers
-
-
-def n4(latent: int = 20, classes: int = 0) -> VAE:
-    """N4: 784-400-(20, 20) and 20-400-784, ReLU."""
-    return dense(latent, classes, hidden=(400,), activation=nn.ReLU)
-
-
-def dense(
-    latent: int = 40, classes: int = 0, hidden: tuple[int, ...] = (500, 500), activation: type[nn.Module] = nn.SiLU
-) -> VAE:
-    """784-500-500-(40, 40) and 40-500-500-784, SiLU; or other ``hidden`` sizes, in the encoder's order."""
-    posterior = nn.Sequential(*mlp(784 + classes, *hidden, 2 * latent, activation=activation))
-    decoder = nn.Sequential(*mlp(latent + classes, *hidden[::-1], 784, activation=activation))
-    return VAE(nn.Flatten(), posterior, decoder, latent, classes)
-
-
 class Residual(nn.Module):
-    """x + conv3(SiLU(conv3(SiLU(x)))), (N, C, H, W) -> the same (He 2016b, figure 4e); it starts as the identity."""
+    """x + second(SiLU(first(SiLU(x)))), (N, ...) -> the same (He 2016b, figure 4e). It starts as the identity."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, first: nn.Linear | nn.Conv2d, second: nn.Linear | nn.Conv2d) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1),
-            nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1),
-        )  # fmt: skip
-        nn.init.zeros_(self.body[3].weight)
+        self.body = nn.Sequential(nn.SiLU(), first, nn.SiLU(), second)
+        nn.init.zeros_(second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
 
 
-def conv(latent: int = 40, classes: int = 0, channels: int = 32, blocks: int = 1) -> VAE:
-    """8 x 8 patches every 4 pixels become 7 x 7 cells, residual blocks let the cells see each other, and back.
+def dense_block(width: int) -> Residual:
+    return Residual(nn.Linear(width, width), nn.Linear(width, width))
 
-    Most of the work is done on 49 cells instead of 784 pixels, where a 3 x 3 kernel reaches far.
+
+def conv_block(channels: int) -> Residual:
+    return Residual(*(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2)))
+
+
+def dense_stack(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, width), dense_block(width), nn.SiLU(), nn.Linear(width, outputs))
+
+
+def conv_decoder(inputs: int, channels: int) -> nn.Sequential:
+    """A code makes 7 x 7 cells, the cells see each other, and each writes 8 x 8 pixels, 4 apart.
+
+    So most of the work is done on 49 cells instead of 784 pixels, where a 3 x 3 kernel reaches far.
     """
-    C = channels
-    features = nn.Sequential(nn.Conv2d(1, C, 8, 4, 2), *(Residual(C) for _ in range(blocks)), nn.SiLU(), nn.Flatten())
-    decoder = nn.Sequential(
-        nn.Linear(latent + classes, C * 49), nn.Unflatten(1, (C, 7, 7)), *(Residual(C) for _ in range(blocks)),
-        nn.SiLU(), nn.ConvTranspose2d(C, 1, 8, 4, 2), nn.Flatten(),
+    return nn.Sequential(
+        nn.Linear(inputs, channels * 49), nn.Unflatten(1, (channels, 7, 7)), conv_block(channels),
+        nn.SiLU(), nn.ConvTranspose2d(channels, 1, 8, 4, 2), nn.Flatten(),
     )  # fmt: skip
-    return VAE(features, nn.Sequential(*mlp(C * 49 + classes, 256, 2 * latent)), decoder, latent, classes)
 
 
-NETWORKS = {"n4": n4, "dense": dense, "conv": conv}
+def n4(latent: int = 20, classes: int = 0) -> VAE:
+    """N4: 784-400-(20, 20) and 20-400-784, ReLU."""
+    posterior = nn.Sequential(nn.Linear(784 + classes, 400), nn.ReLU(), nn.Linear(400, 2 * latent))
+    decoder = nn.Sequential(nn.Linear(latent + classes, 400), nn.ReLU(), nn.Linear(400, 784))
+    return VAE(nn.Flatten(), posterior, decoder, latent, classes)
+
+
+def dense(latent: int = 40, classes: int = 0, width: int = 500) -> VAE:
+    """Four layers each way, two of them a residual block: 784-w-[w-w]-(40, 40) and 40-w-[w-w]-784."""
+    posterior = dense_stack(784 + classes, width, 2 * latent)
+    return VAE(nn.Flatten(), posterior, dense_stack(latent + classes, width, 784), latent, classes)
+
+
+def conv(latent: int = 40, classes: int = 0, channels: int = 32, width: int = 256) -> VAE:
+    """Convolutions both ways: the encoder reads 8 x 8 patches into 7 x 7 cells, as the decoder writes them."""
+    cells = nn.Sequential(nn.Conv2d(1, channels, 8, 4, 2), conv_block(channels), nn.SiLU(), nn.Flatten())
+    posterior = dense_stack(49 * channels + classes, width, 2 * latent)
+    return VAE(cells, posterior, conv_decoder(latent + classes, channels), latent, classes)
+
+
+def mixed(latent: int = 40, classes: int = 0, channels: int = 32, width: int = 500) -> VAE:
+    """The dense encoder and the convolutional decoder, a quarter of the weights of a dense one."""
+    posterior = dense_stack(784 + classes, width, 2 * latent)
+    return VAE(nn.Flatten(), posterior, conv_decoder(latent + classes, channels), latent, classes)
+
+
+NETWORKS = {"n4": n4, "dense": dense, "conv": conv, "mixed": mixed}

@@ -65,7 +65,7 @@ def test_log_bernoulli_is_the_product_of_the_pixels():
 def small(classes=0, latent=3):
     """A VAE of 28 x 28 in float64 that takes no time."""
     minigen.manual_seed(1)
-    return vae.dense(latent, classes, hidden=(6,)).double()
+    return vae.dense(latent, classes, width=6).double()
 
 
 def test_the_elbo_is_its_formula():
@@ -259,7 +259,7 @@ def test_n4_has_the_articles_sizes():
 def test_a_conditional_vae_draws_the_class_that_is_asked_for():
     """Two classes, two pictures: the label alone must decide which."""
     minigen.manual_seed(0)
-    net = vae.dense(2, classes=2, hidden=(32,))
+    net = vae.dense(2, classes=2, width=32)
     pictures = binary(2, 1, 28, 28).float()
     optimiser = optim.Adam(net.parameters(), lr=1e-2)
     labels = minigen.tensor([0, 1] * 4)
@@ -282,7 +282,7 @@ def test_a_conditional_vae_draws_the_class_that_is_asked_for():
     ],
 )
 def test_wrong_labels_are_named(classes, labels, words):
-    net = vae.dense(2, classes, hidden=(4,))
+    net = vae.dense(2, classes, width=4)
     labels = None if labels is None else minigen.tensor(labels)
     with pytest.raises(ValueError, match=words):
         net.encode(minigen.zeros(2, 1, 28, 28), labels)
