@@ -213,12 +213,12 @@ void on_access(const void* address, long size, bool write, const void* code) {
         record(found, *cell, now, at + done, part, write, code);
         done += part;
     }
-    if (launch.counting) on_count(at, size, write, found.shared, code);
+    if (launch.counting) on_count(*found.range, at, size, write, found.shared, code);
 }
 
 void on_atomic(const void* address, int size, const void* code) {
     const Found found = find(static_cast<const char*>(address), size, true, code);
-    if (launch.counting && found.range) on_count(static_cast<const char*>(address), size, true, found.shared, code);
+    if (launch.counting && found.range) on_count(*found.range, static_cast<const char*>(address), size, true, found.shared, code);
 }
 
 }  // namespace emu

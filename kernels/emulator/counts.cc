@@ -22,6 +22,7 @@ struct Site {  // one instruction; Python reads these
     long long warps;              // executions by warps
     long long sectors, lines;     // global: 32-byte sectors and 128-byte lines
     long long waves, least_waves;  // shared: passes through the banks, and as many as there had to be
+    char array[32];
 };
 Site sites[SITES];
 int site_count;
@@ -35,14 +36,20 @@ struct Note {
 };
 std::vector<Note> notes;
 
-int site_of(const void* code, bool shared, bool write) {
+constexpr long CODE = 1 << 20;
+unsigned visits[CODE];  // how often each piece of straight-line code was entered, by the offset of its beginning
+long long flops;        // what the runtime has computed for the kernel
+
+int site_of(const void* code, const Range& range, bool shared, bool write) {
     static int last = 0;
     const long at = offset(code);
-    if (last < site_count && sites[last].code == at && sites[last].shared == shared) return last;
+    auto is = [&](const Site& site) { return site.code == at && !strncmp(site.array, range.name, 31); };
+    if (last < site_count && is(sites[last])) return last;
     for (int i = 0; i < site_count; ++i)
-        if (sites[i].code == at && sites[i].shared == shared) return last = i;
+        if (is(sites[i])) return last = i;
     if (site_count == SITES) return -1;
     sites[site_count] = {at, shared, write};
+    strncpy(sites[site_count].array, range.name, 31);
     return last = site_count++;
 }
 
@@ -90,13 +97,15 @@ void count_warp(const Note* begin, const Note* end) {
 }  // namespace
 
 void on_count_launch() {
-    site_count = 0;
+    if (!launch.counting) return;
+    site_count = flops = 0;
     notes.clear();
     memset(numbers, 0, sizeof numbers);
+    memset(visits, 0, sizeof visits);
 }
 
-void on_count(const char* at, long size, bool write, bool shared, const void* code) {
-    const int site = site_of(code, shared, write);
+void on_count(const Range& range, const char* at, long size, bool write, bool shared, const void* code) {
+    const int site = site_of(code, range, shared, write);
     if (site < 0) return;
     if (notes.size() > 4000000) on_count_flush();  // a warp's access that is cut in two here counts as two
     const short thread = launch.now - launch.fibers;
@@ -121,27 +130,20 @@ void on_count_flush() {
 
 #define EXPORT __attribute__((visibility("default")))
 
-// How often each piece of straight-line code was entered, by the offset of its first instruction.
-namespace {
-constexpr long CODE = 1 << 20;
-unsigned visits[CODE];
-long long flops;
-}  // namespace
-
 extern "C" {
 void __sanitizer_cov_trace_pc() {
     const long at = emu::offset(__builtin_return_address(0));
     if (++emu::launch.steps > emu::MAX_STEPS)
         emu::fail("{at:%ld}: %s is still running after %lld steps: a loop without an end, or it waits for "
                   "something that another thread would have to write", at, emu::words(*emu::launch.now), emu::MAX_STEPS);
-    if (emu::launch.counting && at < CODE) ++visits[at];
+    if (emu::launch.counting && at < emu::CODE) ++emu::visits[at];
 }
-void emu_flops(long long n) { flops += n; }
+void emu_flops(long long n) { emu::flops += n; }
 
 EXPORT int emu_counts(const emu::Site** first) {
     *first = emu::sites;
     return emu::site_count;
 }
-EXPORT unsigned* emu_visits() { return visits; }
-EXPORT long long* emu_counted_flops() { return &flops; }
+EXPORT unsigned* emu_visits() { return emu::visits; }
+EXPORT long long* emu_counted_flops() { return &emu::flops; }
 }

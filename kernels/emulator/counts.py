@@ -23,16 +23,17 @@ _NUMBERS = ("threads", "bytes", "warps", "sectors", "lines", "waves", "least_wav
 class _Site(ctypes.Structure):
     _fields_ = (
         ("code", ctypes.c_long), ("shared", ctypes.c_int), ("write", ctypes.c_int),
-        *((name, ctypes.c_longlong) for name in _NUMBERS),
+        *((name, ctypes.c_longlong) for name in _NUMBERS), ("array", ctypes.c_char * 32),
     )  # fmt: skip
 
 
 @dataclass
 class Access:
-    """The loads or the stores of one line of the source."""
+    """What one line of the source loads from or stores to one array."""
 
     line: str  # "x.cu:17"
     kind: str  # "global load", "global store", "shared load", "shared store"
+    array: str
     threads: int = 0  # executions by single threads
     bytes: int = 0  # that they moved
     warps: int = 0  # executions by warps
@@ -65,21 +66,22 @@ class Counts:
         """Of the last launch of a library that counted."""
         first = ctypes.POINTER(_Site)()
         sites = first[: library.emu_counts(ctypes.byref(first))]
-        found: dict[tuple[str, str], Access] = {}
+        found: dict[tuple[str, str, str], Access] = {}
         for site, line in zip(sites, build.lines(path, [s.code for s in sites]) if sites else (), strict=True):
             kind = f"{'shared' if site.shared else 'global'} {'store' if site.write else 'load'}"
-            into = found.setdefault((line, kind), Access(line, kind))
+            key = line, kind, site.array.decode(errors="replace")
+            into = found.setdefault(key, Access(*key))
             for name in _NUMBERS:
                 setattr(into, name, getattr(into, name) + getattr(site, name))
         library.emu_visits.restype = ctypes.POINTER(ctypes.c_uint)
         library.emu_counted_flops.restype = ctypes.POINTER(ctypes.c_longlong)
         visits = library.emu_visits()
         flops = sum(n * visits[at] for at, n in _arithmetic(path)) + library.emu_counted_flops()[0]
-        return cls(kernel, sorted(found.values(), key=lambda a: (a.kind, _by_number(a.line))), flops)
+        return cls(kernel, sorted(found.values(), key=lambda a: (a.kind, _by_number(a.line), a.array)), flops)
 
     def total(self, kind: str) -> Access:
         """All accesses of a kind ("global load" and so on) together."""
-        whole = Access("", kind)
+        whole = Access("", kind, "")
         for access in self.accesses:
             if access.kind == kind:
                 for name in _NUMBERS:
@@ -107,7 +109,7 @@ class Counts:
             else:
                 per_warp = f"{a.waves / max(a.warps, 1):.1f} passes"
                 words = "" if a.conflicts < 1.05 else f"bank conflicts: {a.conflicts:.1f} times what is needed"
-            rows.append((a.line, a.kind, f"{a.threads:,}", f"{a.warps:,}", per_warp, words))
+            rows.append((a.line, f"{a.kind} of {a.array}", f"{a.threads:,}", f"{a.warps:,}", per_warp, words))
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = [
             "  ".join(

@@ -85,6 +85,8 @@ def arguments(job: Job, declared: Sequence[tuple[str, str]]) -> tuple[list[Any],
     rng = np.random.default_rng(0)
     names: dict[str, Any] = {"np": np}
     given: list[Any] = []
+    if unknown := set(job.values) - {name for _, name in declared}:
+        raise JobError(f"`{unknown.pop()}` is no parameter of the kernel; it has: {', '.join(n for _, n in declared)}")
     for kind, name in declared:
         if name not in job.values:
             raise JobError(f"nothing is said about the parameter `{name}` ({kind}); {HELP}")

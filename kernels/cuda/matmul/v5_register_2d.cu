@@ -1,9 +1,9 @@
 // v5: a thread computes an 8 x 8 square of c.
 //
 // Why it gains: 8 numbers of a and 8 of b, loaded once, are 64 fmas: a quarter of a load for each, where v4 needed more than
-// a whole one. And the block's tile grows to 128 x 128, so that global memory is asked for half as much again. 64 sums
-// live in 64 registers of each thread. Expect about 1.9 times v4 (Boehm 2022, "2D blocktiling"). What is left: a thread's
-// columns are 8 apart from its neighbour's, so that four lanes of a warp want the same bank of shared memory.
+// a whole one. And the block's tile grows to 128 x 128, so that global memory is asked for half as many. 64 sums live in
+// 64 registers of each thread. Expect about 1.9 times v4 (Boehm 2022, "2D blocktiling"). What is left: neighbouring lanes
+// have columns 8 apart, so that four of them want the same bank of shared memory, and stores to c are no neighbours.
 #include "panel.cuh"
 
 constexpr int BM = 128, BN = 128, BK = 8, TM = 8, TN = 8, THREADS = BM / TM * (BN / TN);

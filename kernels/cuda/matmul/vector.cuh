@@ -12,14 +12,15 @@ __device__ __forceinline__ void split(float4 v, float* x) { x[0] = v.x, x[1] = v
 template <int THREADS, int OUTERS, int BK>
 struct Share {
     static constexpr int COUNT = OUTERS * BK / 4 / THREADS;
-    static_assert(COUNT * 4 * THREADS == OUTERS * BK, "every thread moves as much");
+    static_assert(COUNT * 4 * THREADS == OUTERS * BK && BK % 8 == 0, "every thread moves as much");
     float4 part[COUNT];
 
-    // Four neighbours along k where that is how they lie in memory, else four neighbours along o.
+    // Four neighbours along k where that is how they lie in memory, else four neighbours along o. In the first case two
+    // threads share a row's sector of 32 bytes, and 16 rows follow each other: into shared memory they go by 16 banks.
     static __device__ __forceinline__ void place(bool along_k, int n, int& o, int& k) {
         const int e = threadIdx.x + n * THREADS;
-        o = along_k ? e / (BK / 4) : e % (OUTERS / 4) * 4;
-        k = along_k ? e % (BK / 4) * 4 : e / (OUTERS / 4);
+        o = along_k ? e / 2 % OUTERS : e % (OUTERS / 4) * 4;
+        k = along_k ? (e % 2 + e / (2 * OUTERS) * 2) * 4 : e / (OUTERS / 4);
     }
 
     // Read numbers (o0 .., k0 ..) of the panel, 0 beyond its edges.
