@@ -118,6 +118,8 @@ class DCGAN(training.Experiment):
         images = self.images(self.noise)
         real = plot.to_uint8(self.dataset[:SHEET][0])
         plot.save_side_by_side({"real": real, "generated": images[:SHEET]}, run.folder / "real_vs_generated.png")
+        if self.dataset.name != "MNIST":
+            return {}  # the check knows digits alone
         report = check.report(images)
         print(report)
         return {

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from minigen import training
 from minigen.data import MNIST, DownloadError, FashionMNIST
 from minigen.data import download as module
 from minigen.data.download import fetch
@@ -168,3 +169,15 @@ def test_fashion_raises_with_its_addresses(server, monkeypatch):
             attempt()
         assert f"{server.url}/fashion/train-images-idx3-ubyte.gz" in str(caught.value)
         assert "dataset-fashion-mnist" in str(caught.value)
+
+
+def test_fashion_downloads_and_is_what_the_scripts_mean(server, small_files, monkeypatch):
+    """Its four files, of its own checksums, from a mirror like MNIST's."""
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in small_files.items()}
+    monkeypatch.setattr(FashionMNIST, "sha256", sums)
+    monkeypatch.setattr(FashionMNIST, "mirrors", (f"{server.url}/fashion/",))
+    server.pages.update({f"/fashion/{name}.gz": gzip.compress(content) for name, content in small_files.items()})
+    clothes = training.dataset("fashion")
+    assert isinstance(clothes, FashionMNIST) and len(clothes) == 30 and clothes.source.startswith("download to")
+    again = training.dataset("fashion", train=False)
+    assert len(again) == 20 and len(server.asked) == 4 and again.source.startswith("cache")
