@@ -52,7 +52,7 @@ class GAN(training.Experiment):
     @classmethod
     def arguments(cls, parser: Any) -> None:
         add = parser.add_argument
-        add("--loss", choices=list(gan.GAMES), default="hinge", help="the game (default %(default)s)")
+        add("--loss", choices=list(gan.GAMES), help="the game (default hinge; nonsaturating with a classifier)")
         add("--condition", choices=gan.CONDITIONS, default="labels",
             help="labels: G is told a class, and so is D; classifier: D has to name the class, AC-GAN; none: G draws "
             "what it likes (default %(default)s)")  # fmt: skip
@@ -69,6 +69,8 @@ class GAN(training.Experiment):
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
+        if config["loss"] is None:  # a classifier finds less in features that spectral norm keeps small
+            config["loss"] = "nonsaturating" if config["condition"] == "classifier" else "hinge"
         for name, value in SETTINGS[config["loss"]].items():
             if config[name] is None:
                 config[name] = value
