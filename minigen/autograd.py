@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import anomaly
-from .backend import state
+from .backend import of, state
 from .modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .node import FREED, Node, last_write
 from .tensor import Tensor
@@ -57,7 +57,7 @@ def _run(
 
     watch = state.profile
     began = watch and watch.clock()
-    outside = state.grad_enabled, state.backend, state.anomaly
+    outside = state.grad_enabled, state.backend, state.anomaly, state.cuda
     current = state.backend
     state.grad_enabled, state.anomaly = create, ()  # the pass itself looks for anomalies, and names the rule
     try:
@@ -69,7 +69,7 @@ def _run(
             if delta is None or (useful is not None and node not in useful):
                 continue
             if node.backend is not current:
-                state.backend = current = node.backend
+                current = state.choose(node.backend)
             if node.hooks:
                 delta = _hooked(node, delta)
                 borrowed.add(node)  # a hook may hold on to what it saw or gave
@@ -80,7 +80,7 @@ def _run(
                     _accumulate(node, delta if create else _own(delta, node in borrowed), create)
                 continue
             if node.retains and targets is None:
-                _accumulate(node, delta if create else Tensor(np.array(delta.array)), create)
+                _accumulate(node, delta if create else Tensor(delta.array.copy()), create)
             needs = node.needs if useful is None else [p in useful for p in node.parents]
             if True not in needs:
                 continue
@@ -103,7 +103,7 @@ def _run(
             if not retain:
                 node.kept, node.parents, node.out, node.site = FREED, (), None, None
     finally:
-        state.grad_enabled, state.backend, state.anomaly = outside
+        state.grad_enabled, state.backend, state.anomaly, state.cuda = outside
         if watch:
             watch.whole_pass(began)
     return found
@@ -137,7 +137,7 @@ def _sum(before: Any, delta: Any) -> Any:
 def _own(delta: Tensor, borrowed: bool) -> Tensor:
     """``delta``, or a copy if somebody else may hold its array."""
     array = delta.array
-    return Tensor(np.array(array, order="C")) if borrowed or not array.flags.c_contiguous else delta
+    return Tensor(array.copy()) if borrowed or not array.flags.c_contiguous else delta
 
 
 def _hooked(node: Node, delta: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ def _seeds(outputs: Sequence[Tensor], given: Sequence[Tensor | None] | None) -> 
                     f"backward: only a scalar has a gradient by itself, this tensor has shape {out.shape}; "
                     "reduce it with .sum() or .mean(), or pass gradient="
                 )
-            seed = Tensor(np.array(1, out.dtype, ndmin=out.ndim))  # a third of the time of np.ones
+            seed = Tensor(of(out.array).xp.array(1, out.dtype, ndmin=out.ndim))  # a third of the time of np.ones
         elif not isinstance(seed, Tensor):
             raise TypeError(f"gradient: must be a Tensor, got {type(seed).__name__}; use minigen.tensor")
         elif seed.shape != out.shape:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .tensor import Tensor
+from .tensor import Tensor, on_host
 
 _FORMAT = "minigen-checkpoint-1"
 
@@ -96,7 +96,7 @@ def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, (list, tuple)):
         return {"list": [_split(v, f"{name}/{i}", arrays) for i, v in enumerate(value)]}
     if isinstance(value, Tensor):
-        value = value.array
+        value = on_host(value.array)
     if isinstance(value, np.ndarray):
         arrays[name] = np.ascontiguousarray(value)
         return {"array": name, "shape": list(value.shape)}

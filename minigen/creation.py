@@ -8,7 +8,7 @@ import numpy as np
 
 from . import dtypes
 from .random import _shape, check_device, check_like
-from .tensor import Tensor
+from .tensor import Tensor, module_of, on_host, placed
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -18,7 +18,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """
     check_device(device)
     if isinstance(data, Tensor):
-        data = data.array
+        device = data.device if device is None else device
+        data = on_host(data.array)
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     try:
         array = np.array(data, order="C")
@@ -35,7 +36,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             "biuf".index(array.dtype.kind) + 1 >> 1 if array.size else 2
         ]
     array = array.astype(dtypes.as_dtype(array.dtype if wanted is None else wanted), copy=False)
-    return Tensor(array).requires_grad_(requires_grad)
+    return Tensor(placed(array, device)).requires_grad_(requires_grad)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -59,7 +60,8 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     shape = _shape("full", (size,) if isinstance(size, (tuple, list)) else ((size,),))
     if not isinstance(fill_value, (bool, int, float, np.bool_, np.number, Tensor)) or np.ndim(fill_value):
         raise TypeError(f"full: fill_value must be one number, got {fill_value!r:.80}; minigen.tensor takes lists")
-    return Tensor(np.full(shape, fill_value, dtypes.as_dtype(dtype))).requires_grad_(requires_grad)
+    fill_value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return Tensor(module_of(device).full(shape, fill_value, dtypes.as_dtype(dtype))).requires_grad_(requires_grad)
 
 
 def zeros(
@@ -91,7 +93,8 @@ def arange(
         raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
     if dtype is None:
         dtype = dtypes.result_type([], [dtypes.scalar_category(v) for v in (start, end, step)])
-    return Tensor(np.arange(start, end, step).astype(dtypes.as_dtype(dtype))).requires_grad_(requires_grad)
+    counted = np.arange(start, end, step).astype(dtypes.as_dtype(dtype))
+    return Tensor(placed(counted, device)).requires_grad_(requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -112,6 +115,7 @@ def full_like(
     """One value in input's shape and type."""
     check_like("full_like", input)
     dtype = input.dtype if dtype is None else dtype
+    device = input.device if device is None else device
     return full(input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -129,7 +133,8 @@ def linspace(
     if steps < 0:
         raise ValueError(f"linspace: steps must be at least 0, got {steps}")
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.linspace(start, end, steps, dtype=np.float64).astype(kind)).requires_grad_(requires_grad)
+    points = np.linspace(start, end, steps, dtype=np.float64).astype(kind)
+    return Tensor(placed(points, device)).requires_grad_(requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -137,7 +142,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     check_device(device)
     rows, columns = _shape("eye", (n, n if m is None else m))
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.eye(rows, columns, dtype=kind)).requires_grad_(requires_grad)
+    return Tensor(placed(np.eye(rows, columns, dtype=kind), device)).requires_grad_(requires_grad)
 
 
 def empty(
@@ -146,13 +151,14 @@ def empty(
     """A tensor of shape ``size`` whose values are whatever the memory held: for one that will be filled."""
     check_device(device)
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return Tensor(np.empty(_shape("empty", sizes, size), kind)).requires_grad_(requires_grad)
+    return Tensor(module_of(device).empty(_shape("empty", sizes, size), kind)).requires_grad_(requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``empty`` of input's shape and type."""
     check_like("empty_like", input)
     dtype = input.dtype if dtype is None else dtype
+    device = input.device if device is None else device
     return empty(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -161,10 +167,11 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     check_device(device)
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(data, Tensor):
+        data = data if device is None else data.to(device)
         return data if wanted in (None, data.dtype) else data.to(wanted)
-    if isinstance(data, np.ndarray) and wanted in (None, data.dtype):
+    if isinstance(data, np.ndarray) and wanted in (None, data.dtype) and device in (None, "cpu"):
         return from_numpy(data)
-    return tensor(data, dtype=dtype)
+    return tensor(data, dtype=dtype, device=device)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -189,6 +196,7 @@ def _new(make: Any) -> Any:
 
     def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         dtype = self.dtype if dtype is None else dtype
+        device = self.device if device is None else device
         return make(*args, dtype=dtype, device=device, requires_grad=requires_grad)
 
     method.__doc__ = f"``minigen.{make.__name__}`` in self's type, unless another is given."

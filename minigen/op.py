@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import anomaly, dtypes
-from .backend import state
+from .backend import NumpyBackend, on_gpu, state
 from .node import NO_ATTRS, Node, like
 from .tensor import Tensor
 
@@ -113,13 +113,20 @@ class Op:
         inputs, attrs = self.bind(args, attrs)
         watch = state.profile
         began = watch and watch.clock()
+        be, arrays = state.backend, [None if x is None else x.array for x in inputs]
+        for a in arrays:
+            if type(a) is not np.ndarray and a is not None:
+                be, arrays = on_gpu(self.name, inputs, self.broadcasts)
+                break
         try:
-            array = state.quietly(
-                self.forward, state.backend, *[None if x is None else x.array for x in inputs], **attrs
-            )
+            array = state.quietly(self.forward, be, *arrays, **attrs)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(self, inputs, error) from None
-        if type(array) is not np.ndarray:
+        except (MemoryError, RuntimeError) as error:
+            if (known := be.explained(self.name, error)) is error:
+                raise
+            raise known from error
+        if isinstance(array, np.generic):
             array = np.asarray(array)  # NumPy's 0-d results are numbers
         out = Tensor(array)
         if self.view and inputs[0] is not None and np.may_share_memory(array, inputs[0].array):
@@ -127,14 +134,16 @@ class Op:
         if state.grad_enabled and self.rules is not None:
             parents = [None if x is None else x.node for x in inputs]
             if parents.count(None) < len(parents) and dtypes.is_floating(array.dtype):
-                self.record(out, inputs, parents, attrs)
+                self.record(out, inputs, parents, attrs, be)
         if watch:
             watch.op(self.name, began, inputs, [out])
         if state.anomaly:
             anomaly.look(self, inputs, [out], out.node)
         return out
 
-    def record(self, out: Tensor, inputs: Sequence[Tensor | None], parents: list, attrs: dict[str, Any]) -> None:
+    def record(
+        self, out: Tensor, inputs: Sequence[Tensor | None], parents: list, attrs: dict[str, Any], be: NumpyBackend
+    ) -> None:
         """Give ``out`` a node that keeps what the rules of those inputs need that have one."""
         mask = tuple([p is not None for p in parents])
         needs, keep_out, keeps = self.plans.get(mask) or self.plan(mask)
@@ -143,6 +152,7 @@ class Op:
             for x, keep in zip(inputs, keeps, strict=True)
         ]
         out.node = node = Node(self, parents, kept, attrs or NO_ATTRS, needs)
+        node.backend = be
         if keep_out:
             node.out = (out.array, out._writes())
 

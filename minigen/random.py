@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .backend import state
-from .tensor import Tensor
+from .backend import capturing, of, state
+from .tensor import Tensor, placed
 from .tensor import device as Device
 
 
@@ -59,13 +59,21 @@ class Generator:
 
     def words(self, n: int) -> np.ndarray:
         """The next ``n`` uint32 words."""
+        if capturing():
+            raise RuntimeError(
+                "graph: a captured step would draw the same numbers in every replay, for the CPU makes them; draw them "
+                "outside and hand them in (dropout is drawn on the GPU)"
+            )
         out = state.backend.philox(self._seed, self.offset, n)
         self.offset = (self.offset + -(-n // 4)) % 2**64
         return out
 
-    def dropout_mask(self, n: int, p: float) -> np.ndarray:
-        """``n`` float32 numbers, 0 where ``uniform`` would be below p, else 1 / (1 - p)."""
-        out = state.backend.dropout_mask(self._seed, self.offset, n, p)
+    def dropout_mask(self, n: int, p: float, like: Any = None) -> Any:
+        """``n`` float32 numbers, 0 where ``uniform`` would be below p, else 1 / (1 - p), on the device of ``like``."""
+        be = state.backend if like is None else of(like)
+        out = be.dropout_mask(self._seed, self.offset, n, p)
+        if (capture := capturing()) is not None:
+            capture.draws(self, self.offset, -(-n // 4))
         self.offset = (self.offset + -(-n // 4)) % 2**64
         return out
 
@@ -180,9 +188,8 @@ def rand(
     """Uniform numbers in [0, 1)."""
     check_device(device)
     shape, kind = _shape("rand", sizes, size), _floating("rand", dtype)
-    return Tensor((generator or default_generator).uniform(_count(shape), kind).reshape(shape)).requires_grad_(
-        requires_grad
-    )
+    drawn = (generator or default_generator).uniform(_count(shape), kind).reshape(shape)
+    return Tensor(placed(drawn, device)).requires_grad_(requires_grad)
 
 
 def randn(
@@ -192,9 +199,8 @@ def randn(
     """Standard normal numbers."""
     check_device(device)
     shape, kind = _shape("randn", sizes, size), _floating("randn", dtype)
-    return Tensor((generator or default_generator).normal(_count(shape), kind).reshape(shape)).requires_grad_(
-        requires_grad
-    )
+    drawn = (generator or default_generator).normal(_count(shape), kind).reshape(shape)
+    return Tensor(placed(drawn, device)).requires_grad_(requires_grad)
 
 
 def randint(
@@ -218,7 +224,7 @@ def randint(
         raise ValueError(f"randint: low must be below high, both within int64, got low={low}, high={high}")
     shape = _shape("randint", (tuple(size),))
     drawn = (generator or default_generator).integers(low, high, _count(shape)).reshape(shape)
-    return Tensor(drawn if dtype is None else drawn.astype(dtypes.as_dtype(dtype)))
+    return Tensor(placed(drawn if dtype is None else drawn.astype(dtypes.as_dtype(dtype)), device))
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
@@ -226,7 +232,7 @@ def randperm(n: int, *, generator: Generator | None = None, device: Any = None) 
     check_device(device)
     if not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"randperm: n must be an integer of at least 0, got {n!r}")
-    return Tensor((generator or default_generator).permutation(n))
+    return Tensor(placed((generator or default_generator).permutation(n), device))
 
 
 def rand_like(
@@ -234,6 +240,7 @@ def rand_like(
 ) -> Tensor:
     """``rand`` of input's shape and type."""
     check_like("rand_like", input)
+    device = input.device if device is None else device
     return rand(input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, device=device)
 
 
@@ -242,6 +249,7 @@ def randn_like(
 ) -> Tensor:
     """``randn`` of input's shape and type."""
     check_like("randn_like", input)
+    device = input.device if device is None else device
     return randn(input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, device=device)
 
 
@@ -258,4 +266,5 @@ def randint_like(
     check_like("randint_like", input)
     low, high = (0, low) if high is None else (low, high)
     dtype = input.dtype if dtype is None else dtype
+    device = input.device if device is None else device
     return randint(low, high, input.shape, generator=generator, dtype=dtype, device=device)

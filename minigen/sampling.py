@@ -8,7 +8,7 @@ import numpy as np
 
 from . import dtypes
 from .random import Generator, _shape, check_like, default_generator
-from .tensor import Tensor
+from .tensor import Tensor, on_host, placed
 
 
 def probabilities(name: str, p: Any) -> np.ndarray:
@@ -18,7 +18,7 @@ def probabilities(name: str, p: Any) -> np.ndarray:
         raise TypeError(f"{name}: probabilities must be floating, got {p.dtype}; convert them with .float()")
     if p.numel() and not (p.array.min() >= 0 and p.array.max() <= 1):  # written so that NaN is refused
         raise ValueError(f"{name}: probabilities must lie in [0, 1], got {p.array.min()} to {p.array.max()}")
-    return p.array
+    return on_host(p.array)
 
 
 def below(p: np.ndarray, shape: tuple[int, ...], generator: Generator | None) -> np.ndarray:
@@ -35,7 +35,8 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     """
     check_like("bernoulli", input)
     given = input if p is None else Tensor(np.asarray(p, np.float64))
-    return Tensor(below(probabilities("bernoulli", given), input.shape, generator).astype(input.dtype))
+    drawn = below(probabilities("bernoulli", given), input.shape, generator).astype(input.dtype)
+    return Tensor(placed(drawn, input.device))
 
 
 def multinomial(
@@ -55,7 +56,7 @@ def multinomial(
         raise ValueError(f"multinomial: input must be (K) or (N, K) with K > 0, got shape {input.shape}")
     if isinstance(num_samples, bool) or not isinstance(num_samples, (int, np.integer)) or num_samples < 1:
         raise ValueError(f"multinomial: num_samples must be an integer of at least 1, got {num_samples!r:.60}")
-    w = np.atleast_2d(input.array).astype(np.float64)
+    w = np.atleast_2d(on_host(input.array)).astype(np.float64)
     N, K = w.shape
     if not (np.isfinite(w).all() and (w >= 0).all()):
         raise ValueError("multinomial: the weights in input must be finite and at least 0; use softmax for raw scores")
@@ -77,7 +78,7 @@ def multinomial(
         with np.errstate(divide="ignore"):
             keys = np.where(w > 0, np.log(-np.log1p(-u)) - np.log(w), np.inf)
         found = np.argsort(keys, axis=1, kind="stable")[:, :n][:, :num_samples]
-    return Tensor(found.astype(np.int64).reshape(*input.shape[:-1], num_samples))
+    return Tensor(placed(found.astype(np.int64).reshape(*input.shape[:-1], num_samples), input.device))
 
 
 def normal(
@@ -95,7 +96,7 @@ def normal(
             raise TypeError(f"normal: {name} must be floating, got {x.dtype}; convert it with .float()")
         if not isinstance(x, (Tensor, int, float, np.number)) or isinstance(x, bool):
             raise TypeError(f"normal: {name} must be a Tensor or a number, got {x!r:.60}")
-    m, s = (x.array if isinstance(x, Tensor) else x for x in (mean, std))
+    m, s = (on_host(x.array) if isinstance(x, Tensor) else x for x in (mean, std))
     if tensors:
         if size is not None:
             raise TypeError("normal: size is for two numbers; the shape follows from the Tensors mean and std")
@@ -117,4 +118,5 @@ def normal(
         if not dtypes.is_floating(kind):
             raise TypeError(f"normal: dtype must be floating, got {kind}")
     n = (generator or default_generator).normal(int(np.prod(shape, dtype=np.int64)), kind).reshape(shape)
-    return Tensor(np.asarray(m + s * n).astype(kind, copy=False)).requires_grad_(requires_grad)
+    where = tensors[0].device if tensors else None
+    return Tensor(placed(np.asarray(m + s * n).astype(kind, copy=False), where)).requires_grad_(requires_grad)

@@ -28,19 +28,19 @@ def save(obj: Any, f: str | os.PathLike[str]) -> None:
 def load(f: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
     """What ``save`` was given, with Tensors for Tensors and arrays alike.
 
-    ``map_location`` may be the CPU, where everything comes to; ``weights_only`` is what ``load`` always means.
+    Tensors come to the device ``map_location``, without it to the CPU; ``weights_only`` is what ``load`` always means.
     FileNotFoundError without the file, ValueError for a damaged one or a pickle, such as PyTorch writes.
     """
     if map_location is not None:
-        device(map_location)
+        map_location = device(map_location)
     if not isinstance(f, (str, os.PathLike)):
         raise TypeError(f"load: f must be the path of a file, got {type(f).__name__}")
-    return _tensors(checkpoint.load(f))
+    return _tensors(checkpoint.load(f), map_location)
 
 
-def _tensors(value: Any) -> Any:
+def _tensors(value: Any, where: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _tensors(member) for key, member in value.items()}
+        return {key: _tensors(member, where) for key, member in value.items()}
     if isinstance(value, list):
-        return [_tensors(member) for member in value]
-    return creation.from_numpy(value) if isinstance(value, np.ndarray) else value
+        return [_tensors(member, where) for member in value]
+    return creation.from_numpy(value).to(where or "cpu") if isinstance(value, np.ndarray) else value

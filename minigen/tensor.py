@@ -7,23 +7,64 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
+from .backend import ON_CPU, gpu
 from .node import Node, last_write, tick
 
 
 class device(str):
-    """Where data lives. This version knows the device ``"cpu"``."""
+    """Where data lives: ``"cpu"``, or ``"cuda"``, the one GPU that minigen uses (CUDA_VISIBLE_DEVICES chooses it).
 
-    def __new__(cls, name: str = "cpu") -> device:
-        if str(name).split(":")[0] != "cpu":
-            raise ValueError(f"device: {name!r} is not available; this version of minigen computes on 'cpu'")
-        return super().__new__(cls, "cpu")
+    ValueError for any other, and for a GPU that cannot be used, with the reason and its remedy.
+    """
+
+    def __new__(cls, name: str = "cpu", index: int | None = None) -> device:
+        kind, _, number = str(name).partition(":")
+        number = number or ("" if index is None else str(index))
+        if kind not in ("cpu", "cuda"):
+            raise ValueError(f"device: {name!r} is not available; minigen computes on 'cpu' and on 'cuda'")
+        if kind == "cuda":
+            if number not in ("", "0"):
+                raise ValueError(
+                    f"device: {name!r} is not available; minigen computes on 'cpu' and on one GPU, 'cuda': choose it "
+                    f"with CUDA_VISIBLE_DEVICES={number}"
+                )
+            try:
+                gpu()
+            except RuntimeError as error:
+                raise ValueError(f"device: {name!r} is not available, only 'cpu' is: {error}") from None
+        return super().__new__(cls, kind)
 
     @property
     def type(self) -> str:
-        return "cpu"
+        return str(self)
+
+    @property
+    def index(self) -> int | None:  # type: ignore[override]
+        return 0 if self == "cuda" else None
 
     def __repr__(self) -> str:
-        return "device(type='cpu')"
+        return f"device(type='{self}')" if self == "cpu" else "device(type='cuda', index=0)"
+
+
+_CPU = device("cpu")
+
+
+def placed(array: Any, where: Any) -> Any:
+    """``array`` in the memory of the device ``where`` (None: where it is), copied if it lies elsewhere."""
+    here = isinstance(array, ON_CPU)
+    if where is None or (where := device(where)) == ("cpu" if here else "cuda"):
+        return array
+    return gpu().upload(array) if here else gpu().fetch(array)
+
+
+def module_of(where: Any) -> Any:
+    """The module that makes arrays in the memory of the device ``where``: NumPy for the CPU and for None."""
+    return np if where is None or device(where) == "cpu" else gpu().xp
+
+
+def on_host(array: Any) -> np.ndarray:
+    """The values in the CPU's memory: ``array`` itself, or a copy if it lies on a GPU."""
+    return array if isinstance(array, ON_CPU) else gpu().fetch(array)
 
 
 class Tensor:
@@ -36,7 +77,7 @@ class Tensor:
     __slots__ = ("__weakref__", "_frozen", "_log", "array", "node")
     __array_ufunc__ = None  # NumPy's operators give way, so that ``ndarray * tensor`` reaches Tensor.__rmul__
 
-    array: np.ndarray
+    array: Any  # an ndarray, or CuPy's on a GPU
     node: Node | None
 
     def __init__(self, array: np.ndarray, node: Node | None = None, log: list[int] | None = None) -> None:
@@ -55,7 +96,7 @@ class Tensor:
 
     @property
     def device(self) -> device:
-        return device("cpu")
+        return _CPU if isinstance(self.array, ON_CPU) else device("cuda")
 
     @property
     def ndim(self) -> int:
@@ -115,14 +156,16 @@ class Tensor:
                 f"item: only a one-element tensor has one value, this one has shape {self.shape}; index or "
                 "reduce it first"
             )
-        return self.array.item()
+        return on_host(self.array).item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
-        return self.array.tolist()
+        return on_host(self.array).tolist()
 
     def numpy(self) -> np.ndarray:
-        """A read-only view of the values (copy it to write: ``t.numpy().copy()``)."""
+        """A read-only view of the values (copy it to write: ``t.numpy().copy()``). TypeError for a tensor of a GPU."""
+        if self.device != "cpu":
+            raise TypeError("numpy: this tensor lies on the GPU; copy it to the CPU first: t.cpu().numpy()")
         view = self.array.view()
         view.flags.writeable = False
         return view
@@ -149,15 +192,17 @@ class Tensor:
                 f"the truth of a tensor of shape {self.shape} is ambiguous; reduce it first, say with "
                 "(t != 0).sum() > 0"
             )
-        return bool(self.array.item())
+        return bool(self.item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if self.array.size == 1 and spec else str(self), spec)
 
     def __repr__(self) -> str:
-        text = np.array2string(self.array, separator=", ", prefix="tensor(", precision=4, threshold=1000)
+        text = np.array2string(on_host(self.array), separator=", ", prefix="tensor(", precision=4, threshold=1000)
         if not self.array.size and self.ndim != 1:
             text += f", size={self.shape}"
+        if self.device != "cpu":
+            text += ", device='cuda:0'"
         if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
             text += f", dtype={self.dtype.name}"
         if self.node is not None:
@@ -308,7 +353,7 @@ class Tensor:
             raise TypeError(f"data: must be a Tensor, got {type(value).__name__}")
         if value.array is not self.array:
             if value.shape == self.shape and value.dtype == self.dtype:
-                self.array[...] = value.array  # parameters keep their addresses
+                self.array[...] = placed(value.array, self.device)  # parameters keep their addresses
             else:
                 self.array = value.array
             self._written()

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import anomaly
 from .autograd import grad
-from .backend import state
+from .backend import on_gpu, state
 from .node import Node, like
 from .op import Op, explained
 from .tensor import Tensor
@@ -35,19 +35,27 @@ class Fused(Op):
         inputs, attrs = self.bind(args, attrs)
         watch = state.profile
         began = watch and watch.clock()
+        be, arrays = state.backend, [None if x is None else x.array for x in inputs]
+        for a in arrays:
+            if type(a) is not np.ndarray and a is not None:
+                be, arrays = on_gpu(self.name, inputs)
+                break
         try:
-            result, saved = state.quietly(
-                getattr(state.backend, self.kernel), *[None if x is None else x.array for x in inputs], **attrs
-            )
+            result, saved = state.quietly(getattr(be, self.kernel), *arrays, **attrs)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(self, inputs, error) from None
+        except (MemoryError, RuntimeError) as error:
+            if (known := be.explained(self.name, error)) is error:
+                raise
+            raise known from error
         many = isinstance(result, tuple)
-        outs = [Tensor(np.asarray(a)) for a in (result if many else (result,))]
+        outs = [_tensor(a) for a in (result if many else (result,))]
         node = None
         if state.grad_enabled:
             parents = [None if x is None else x.node for x in inputs]
             if parents.count(None) < len(parents):
                 node = Node(self, parents, inputs, attrs)
+                node.backend = be
                 for i, out in enumerate(outs):
                     if i not in self.nondiff:
                         out.node = pick(node, i, len(outs)) if many else node
@@ -63,11 +71,17 @@ class Fused(Op):
         deltas = delta if isinstance(delta, list) else [delta]
         if state.grad_enabled:
             return self._differentiate_reference(node, deltas, needs)
-        arrays = state.quietly(
-            getattr(state.backend, self.vjp), node.out[0], needs, *[None if d is None else d.array for d in deltas]
-        )
-        pairs = zip(arrays, needs, strict=True)  # asarray: NumPy's 0-d results are numbers, not arrays
-        return [None if a is None or not needed else Tensor(np.asarray(a)) for a, needed in pairs]
+        be = node.backend
+        try:
+            arrays = state.quietly(
+                getattr(be, self.vjp), node.out[0], needs, *[None if d is None else d.array for d in deltas]
+            )
+        except (MemoryError, RuntimeError) as error:
+            if (known := be.explained(self.name, error)) is error:
+                raise
+            raise known from error
+        wanted = [a if needed else None for a, needed in zip(arrays, needs, strict=True)]
+        return [None if a is None else _tensor(a) for a in wanted]
 
     def _differentiate_reference(self, node: Node, deltas: list, needs: Sequence[bool]) -> list[Tensor | None]:
         """The gradient as a recorded computation: that of the textbook, at aliases with edges to the inputs' nodes."""
@@ -81,6 +95,10 @@ class Fused(Op):
         wanted = [a for a, needed in zip(aliases, needs, strict=True) if needed]
         found = iter(grad([o for o, _ in pairs], wanted, [d for _, d in pairs], create_graph=True, allow_unused=True))
         return [next(found) if needed else None for needed in needs]
+
+
+def _tensor(a: Any) -> Tensor:
+    return Tensor(np.asarray(a) if isinstance(a, np.generic) else a)  # NumPy's 0-d results are numbers, not arrays
 
 
 def fused(reference: Callable, *, forward: str, vjp: str, nondiff: Sequence[int] = ()) -> Any:

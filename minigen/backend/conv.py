@@ -52,7 +52,7 @@ def _wide(compute: Callable[..., Array]) -> Callable[..., Array]:
 def _by_tap(w: Array, groups: int) -> Array:
     """(O, C/G, KH, KW) -> (KH, KW, G, O/G, C/G): a matrix per tap and group, contiguous as BLAS wants it."""
     out, C, KH, KW = w.shape
-    return np.ascontiguousarray(w.reshape(groups, out // groups, C, KH, KW).transpose(3, 4, 0, 1, 2))
+    return w.reshape(groups, out // groups, C, KH, KW).transpose(3, 4, 0, 1, 2).copy()
 
 
 def _rows(a: Array, groups: int, axis: int = 1) -> Array:
@@ -67,7 +67,7 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, grou
     out = output_size(x.shape[2:], kernel, stride, padding, dilation)
     padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
     wt = _by_tap(w, groups)
-    y = np.zeros((len(x), groups, w.shape[0] // groups, out[0] * out[1]), x.dtype)
+    y = np.zeros((len(x), groups, w.shape[0] // groups, out[0] * out[1]), x.dtype, like=x)
     for p, q, window in taps(padded, kernel, out, stride, dilation):
         y += wt[p, q] @ _rows(window, groups)
     return y.reshape(len(x), w.shape[0], *out)
@@ -78,10 +78,10 @@ def conv2d_input(g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, di
     """The vector-Jacobian product for x of ``size`` (H, W); this is also what ConvTranspose2d computes."""
     wt, gg = _by_tap(w, groups), _rows(g, groups)
     channels = w.shape[1] * groups
-    padded = np.zeros((len(g), channels, size[0] + 2 * padding[0], size[1] + 2 * padding[1]), g.dtype)
+    padded = np.zeros((len(g), channels, size[0] + 2 * padding[0], size[1] + 2 * padding[1]), g.dtype, like=g)
     for p, q, window in taps(padded, w.shape[2:], g.shape[2:], stride, dilation):
         window += (wt[p, q].swapaxes(1, 2) @ gg).reshape(window.shape)
-    return np.ascontiguousarray(padded[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]])
+    return padded[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]].copy()
 
 
 @_wide
@@ -89,7 +89,7 @@ def conv2d_weight(g: Array, x: Array, size: Pair, stride: Pair, padding: Pair, d
     """The vector-Jacobian product for w with a kernel of ``size`` (KH, KW)."""
     padded = np.pad(x.swapaxes(0, 1), ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))  # (C, N, H, W)
     gg = _rows(g.swapaxes(0, 1), groups, axis=0)  # (G, O/G, N OH OW): the product sums over the images, too
-    w = np.zeros((groups, g.shape[1] // groups, x.shape[1] // groups, *size), x.dtype)
+    w = np.zeros((groups, g.shape[1] // groups, x.shape[1] // groups, *size), x.dtype, like=x)
     for p, q, window in taps(padded, size, g.shape[2:], stride, dilation):
         w[..., p, q] = gg @ _rows(window, groups, axis=0).swapaxes(1, 2)
     return w.reshape(g.shape[1], x.shape[1] // groups, *size)

@@ -31,7 +31,7 @@ class Gated:
         w_skip: Array, b_skip: Array | None, dilation: int,
     ) -> tuple[Array | tuple[Array, Array], Any]:  # fmt: skip
         (N, T, _), G = x.shape, len(w) // 2
-        a = np.zeros((N, T, 2 * G), x.dtype)
+        a = np.zeros((N, T, 2 * G), x.dtype, like=x)
         for k, back in shifts(w, T, dilation):
             a[:, back:] += self.matmul(x[:, : T - back], w[:, :, k].T)
         if b is not None:

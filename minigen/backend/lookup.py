@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .index import index_add
-
 Array = np.ndarray
 
 
 class Lookup:
     """The part of NumpyBackend that reads tables."""
+
+    index_add: Any
 
     def embedding(self, w: Array, ids: Array, padding_idx: int | None) -> tuple[Array, Any]:
         return np.take(w, ids, axis=0), (ids.copy(), w.shape, padding_idx)  # the gradient must find the same numbers
@@ -23,4 +23,4 @@ class Lookup:
         if padding_idx is not None:
             trained = ids != padding_idx
             ids, delta = ids[trained], delta[trained]
-        return index_add(delta, (ids,), shape), None  # a row that was read twice gets the sum of both
+        return self.index_add(delta, (ids,), shape), None  # a row that was read twice gets the sum of both

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from . import reduce
 from .softmax import wide
 
 Array = np.ndarray
@@ -17,6 +16,7 @@ Array = np.ndarray
 class SampleNorm:
     """The part of NumpyBackend that normalises each sample by itself. Its SiLU is the backend's own."""
 
+    sum: Any
     silu: Any
     silu_vjp: Any
 
@@ -26,14 +26,14 @@ class SampleNorm:
         axes = tuple(range(x.ndim - dims, x.ndim))
         z = wide(x)
         if not x.size:  # NumPy warns of the mean of nothing
-            return x.copy(), (z.copy(), np.ones((), z.dtype), weight, dims, x.dtype)
+            return x.copy(), (z.copy(), z.dtype.type(1), weight, dims, x.dtype)
         mean = z.mean(axis=axes, keepdims=True, dtype=np.float64)  # two passes: exact where mean >> std
         xhat = z - mean.astype(z.dtype)
-        rstd = 1 / np.sqrt(np.square(xhat).mean(axis=axes, keepdims=True) + np.asarray(eps, z.dtype))
+        rstd = 1 / np.sqrt(np.square(xhat).mean(axis=axes, keepdims=True) + z.dtype.type(eps))
         xhat *= rstd
         y = xhat if weight is None else xhat * weight
         y = y if bias is None else y + bias
-        return np.asarray(y).astype(x.dtype, copy=False), (xhat, rstd, weight, dims, x.dtype)
+        return y.astype(x.dtype, copy=False), (xhat, rstd, weight, dims, x.dtype)
 
     def layer_norm_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         xhat, rstd, weight, dims, kind = saved
@@ -49,7 +49,7 @@ class SampleNorm:
                 dx *= rstd
             dx = dx.astype(kind, copy=False)
         dweight, dbias = (
-            reduce.sum(g, lead, False, g.dtype).astype(kind, copy=False) if needed else None
+            self.sum(g, lead, False, g.dtype).astype(kind, copy=False) if needed else None
             for g, needed in ((d * xhat, mask[1]), (d, mask[2]))
         )
         return dx, dweight, dbias
@@ -62,7 +62,7 @@ class SampleNorm:
         z = y.reshape(x.shape)
         z = z if weight is None else z * per_channel(weight, x.ndim)
         z = z if bias is None else z + per_channel(bias, x.ndim)
-        return np.asarray(z).astype(x.dtype, copy=False), (saved, weight)
+        return z.astype(x.dtype, copy=False), (saved, weight)
 
     def group_norm_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         rows, weight = saved
@@ -75,7 +75,7 @@ class SampleNorm:
             assert dx is not None
             dx = dx.reshape(delta.shape).astype(delta.dtype, copy=False)
         dweight, dbias = (
-            reduce.sum(g, axes, False, g.dtype).astype(delta.dtype, copy=False) if needed else None
+            self.sum(g, axes, False, g.dtype).astype(delta.dtype, copy=False) if needed else None
             for g, needed in ((d * xhat, mask[1]), (d, mask[2]))
         )
         return dx, dweight, dbias

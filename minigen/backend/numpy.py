@@ -30,6 +30,8 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
     """Array functions under the names that ops call (``be.mul``, ``be.matmul``, ...)."""
 
     name = "numpy"
+    device = "cpu"
+    xp: Any = np  # the module whose arrays these functions make
     kernels: ClassVar[dict[str, tuple[str, ...]]] = {}  # op -> the rungs of its ladder, the production one last
 
     small: ClassVar[dict[str, Callable]] = {}  # op -> a kernel for two small arrays that never warns, or gives None
@@ -57,6 +59,17 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
     def get_num_threads(self) -> int:
         return 1
 
+    def explained(self, name: str, error: Exception) -> Exception:
+        """What went wrong in op ``name``, in words, where the backend knows more than the error says."""
+        return error
+
+    def works_on(self, optimizer: Any, group: dict[str, Any]) -> None:
+        """An optimiser is about to update ``group``: of interest to a backend that captures steps."""
+
+    def here(self, index: tuple) -> tuple:
+        """An index whose arrays lie where this backend computes."""
+        return index
+
     def watch_kernels(self, recorder: Callable[[str, int, int], None] | None) -> None:
         """NumPy's own functions are not watched; a backend with compiled kernels overrides this."""
 
@@ -78,7 +91,7 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
 
     # matmul ---------------------------------------------------------------------------------------
     def matmul(self, x: Array, y: Array) -> Array:
-        out = np.asarray(np.matmul(x, y))
+        out = np.matmul(x, y)
         return out.astype(x.dtype, copy=False) if x.dtype == y.dtype else out  # bfloat16 gives float32
 
     def linear(self, x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
@@ -118,14 +131,14 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
         return y, y
 
     def relu_vjp(self, y: Array, mask: Sequence[bool], delta: Array) -> tuple[Array]:
-        return (np.where(y <= 0, np.zeros((), delta.dtype), delta),)  # NaN stays visible
+        return (np.where(y <= 0, delta.dtype.type(0), delta),)  # NaN stays visible
 
     def leaky_relu(self, x: Array, slope: float) -> tuple[Array, Any]:
-        return np.where(x > 0, x, x * np.asarray(slope, x.dtype)), (x, slope)
+        return np.where(x > 0, x, x * x.dtype.type(slope)), (x, slope)
 
     def leaky_relu_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array]:
         x, slope = saved
-        return (np.where(x > 0, delta, delta * np.asarray(slope, x.dtype)),)
+        return (np.where(x > 0, delta, delta * x.dtype.type(slope)),)
 
     def tanh(self, x: Array) -> tuple[Array, Any]:
         y = np.tanh(x)
@@ -159,7 +172,7 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
     def cross_entropy_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         log_p, labels = saved
         p = np.exp(log_p)
-        p[np.arange(len(labels)), labels] -= 1  # softmax minus one-hot
+        p[np.arange(len(labels), like=labels), labels] -= 1  # softmax minus one-hot
         return (p * delta[:, None], None)
 
     # batch norm over axis 1 -----------------------------------------------------------------------
@@ -171,7 +184,7 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
         mean = x.mean(axis=axes, dtype=np.float64 if x.dtype == np.float32 else None)
         centred = x - mean.astype(x.dtype).reshape(shape)  # two passes: exact where mean >> std
         var = np.square(centred).mean(axis=axes)
-        rstd = (1 / np.sqrt(var + np.asarray(eps, x.dtype))).astype(x.dtype)
+        rstd = (1 / np.sqrt(var + x.dtype.type(eps))).astype(x.dtype)
         xhat = centred * rstd.reshape(shape)
         y = xhat if weight is None else xhat * weight.reshape(shape)
         y = y if bias is None else y + bias.reshape(shape)

@@ -69,7 +69,7 @@ class Recurrent:
     def gru_cell_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array, ...]:
         r, z, n, g_n, h = saved
         H = h.shape[-1]
-        dx = np.empty((*h.shape[:-1], 3 * H), h.dtype)
+        dx = np.empty((*h.shape[:-1], 3 * H), h.dtype, like=h)
         dn = dx[..., 2 * H :]
         dn[...] = delta * (1 - z) * (1 - n * n)
         dx[..., :H] = dn * g_n * (r * (1 - r))
@@ -82,7 +82,8 @@ class Recurrent:
     def rnn(
         self, x: Array, h: Array, w_ih: Array, w_hh: Array, b: Array | None, nonlinearity: str, reverse: bool
     ) -> tuple[Array, Any]:
-        f, h0, hs = self.tanh if nonlinearity == "tanh" else self.relu, h, np.empty((*x.shape[:2], len(w_hh)), x.dtype)
+        f, h0 = self.tanh if nonlinearity == "tanh" else self.relu, h
+        hs = np.empty((*x.shape[:2], len(w_hh)), x.dtype, like=x)
         a = self.linear(x, w_ih, b)[0]
         for t in _times(len(x), reverse):
             hs[t] = h = f(a[t] + self.matmul(h, w_hh.T))[0]
@@ -91,7 +92,7 @@ class Recurrent:
     def rnn_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         x, hs, h0, w_ih, w_hh, nonlinearity, reverse = saved
         vjp = self.tanh_vjp if nonlinearity == "tanh" else self.relu_vjp
-        da, dh = np.empty(hs.shape, hs.dtype), np.zeros_like(h0)
+        da, dh = np.empty_like(hs), np.zeros_like(h0)
         for t in _times(len(hs), not reverse):
             da[t] = vjp(hs[t], (True,), delta[t] + dh)[0]
             dh = self.matmul(da[t], w_hh)
@@ -101,7 +102,7 @@ class Recurrent:
     def lstm(
         self, x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, b: Array | None, reverse: bool
     ) -> tuple[tuple[Array, Array], Any]:
-        h0, hs, steps = h, np.empty((*x.shape[:2], h.shape[-1]), x.dtype), {}
+        h0, hs, steps = h, np.empty((*x.shape[:2], h.shape[-1]), x.dtype, like=x), {}
         a = self.linear(x, w_ih, b)[0]
         for t in _times(len(x), reverse):
             (h, c), steps[t] = self.lstm_cell(a[t] + self.matmul(h, w_hh.T), c)
@@ -110,7 +111,7 @@ class Recurrent:
 
     def lstm_vjp(self, saved: Any, mask: Sequence[bool], dhs: Array | None, dc: Array | None) -> tuple[Any, ...]:
         x, hs, h0, steps, w_ih, w_hh, reverse = saved
-        da, dh = np.empty((*hs.shape[:2], len(w_hh)), hs.dtype), np.zeros_like(h0)
+        da, dh = np.empty((*hs.shape[:2], len(w_hh)), hs.dtype, like=hs), np.zeros_like(h0)
         for t in _times(len(hs), not reverse):
             da[t], dc = self.lstm_cell_vjp(steps[t], (True, True), dh if dhs is None else dhs[t] + dh, dc)
             dh = self.matmul(da[t], w_hh)
@@ -120,7 +121,7 @@ class Recurrent:
     def gru(
         self, x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reverse: bool
     ) -> tuple[Array, Any]:
-        h0, hs, steps = h, np.empty((*x.shape[:2], h.shape[-1]), x.dtype), {}
+        h0, hs, steps = h, np.empty((*x.shape[:2], h.shape[-1]), x.dtype, like=x), {}
         a = self.linear(x, w_ih, b_ih)[0]
         for t in _times(len(x), reverse):
             g = self.matmul(h, w_hh.T)
@@ -131,7 +132,7 @@ class Recurrent:
     def gru_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         x, hs, h0, steps, w_ih, w_hh, reverse = saved
         shape = (*hs.shape[:2], len(w_hh))
-        da, dg, dh = np.empty(shape, hs.dtype), np.empty(shape, hs.dtype), np.zeros_like(h0)
+        da, dg, dh = np.empty(shape, hs.dtype, like=hs), np.empty(shape, hs.dtype, like=hs), np.zeros_like(h0)
         for t in _times(len(hs), not reverse):
             da[t], dg[t], direct = self.gru_cell_vjp(steps[t], (True,) * 3, delta[t] + dh)
             dh = direct + self.matmul(dg[t], w_hh)

@@ -22,10 +22,10 @@ def normal_cdf(x: Array) -> Array:
 
     In float32 only the tail, a fifteenth of normal numbers, needs erfc, which costs more than erf.
     """
-    z = x * np.asarray(-1 / math.sqrt(2), x.dtype)
+    z = x * x.dtype.type(-1 / math.sqrt(2))
     if x.dtype == np.float64:
         return erf(z, True) / 2
-    y = np.asarray((1 - erf(z)) / 2).astype(x.dtype, copy=False)
+    y = ((1 - erf(z)) / 2).astype(x.dtype, copy=False)
     low = x < _TAIL
     if low.any():
         y[low] = erf(z[low], True) / 2
@@ -45,27 +45,27 @@ class Smooth:
         else:
             t = self.tanh(_inner(z))[0]
             p = 0.5 + 0.5 * t
-        return np.asarray(np.maximum(z, -_FAR) * p).astype(x.dtype, copy=False), (z, p, t)
+        return (np.maximum(z, -_FAR) * p).astype(x.dtype, copy=False), (z, p, t)
 
     def gelu_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array]:
         x, p, t = saved
         x = np.clip(x, -_FAR, _FAR)
         if t is None:  # y' = P(x) + x P'(x), P' the normal density
-            density = np.exp(-0.5 * x * x) * np.asarray(1 / math.sqrt(2 * math.pi), x.dtype)
+            density = np.exp(-0.5 * x * x) * x.dtype.type(1 / math.sqrt(2 * math.pi))
         else:
-            slope = np.asarray(math.sqrt(2 / math.pi), x.dtype) * (1 + np.asarray(3 * 0.044715, x.dtype) * x * x)
+            slope = x.dtype.type(math.sqrt(2 / math.pi)) * (1 + x.dtype.type(3 * 0.044715) * x * x)
             density = 0.5 * (1 - t * t) * slope
-        return (np.asarray(wide(delta) * (p + x * density)).astype(delta.dtype, copy=False),)
+        return ((wide(delta) * (p + x * density)).astype(delta.dtype, copy=False),)
 
     def silu(self, x: Array) -> tuple[Array, Any]:
         z = wide(x)
         s = self.sigmoid(z)[0]
-        return np.asarray(np.maximum(z, -_FAR) * s).astype(x.dtype, copy=False), (z, s)
+        return (np.maximum(z, -_FAR) * s).astype(x.dtype, copy=False), (z, s)
 
     def silu_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array]:
         x, s = saved
         slope = s + s * (np.clip(x, -_FAR, _FAR) * (1 - s))  # y' = s + x s (1 - s)
-        return (np.asarray(wide(delta) * slope).astype(delta.dtype, copy=False),)
+        return ((wide(delta) * slope).astype(delta.dtype, copy=False),)
 
     def softplus(self, x: Array) -> tuple[Array, Any]:
         return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), x
@@ -75,5 +75,5 @@ class Smooth:
 
 
 def _inner(x: Array) -> Array:
-    c, d = np.asarray(math.sqrt(2 / math.pi), x.dtype), np.asarray(0.044715, x.dtype)
-    return np.asarray(c * (x + d * x * x * x))
+    c, d = x.dtype.type(math.sqrt(2 / math.pi)), x.dtype.type(0.044715)
+    return c * (x + d * x * x * x)

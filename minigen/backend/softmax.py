@@ -52,16 +52,16 @@ class Softmax:
         self, q: Array, k: Array, v: Array, mask: Array | None, kept: Array | None, scale: float, causal: bool
     ) -> tuple[Array, Any]:
         p = wide(self.matmul(q, np.swapaxes(k, -1, -2)))
-        p *= np.asarray(scale, p.dtype)
+        p *= p.dtype.type(scale)
         if causal:
-            p[..., ~np.tri(*p.shape[-2:], dtype=np.bool_)] = -np.inf
+            np.copyto(p, -np.inf, where=~np.tri(*p.shape[-2:], dtype=np.bool_, like=p))
         if mask is not None:
             p += mask
-        top = p.max(axis=-1, keepdims=True, initial=-np.inf)
-        p -= np.where(top == -np.inf, np.zeros((), p.dtype), top)
+        top = p.max(axis=-1, keepdims=True) if p.shape[-1] else p.sum(axis=-1, keepdims=True)
+        p -= np.where(top == -np.inf, p.dtype.type(0), top)
         np.exp(p, out=p)
         total = p.sum(axis=-1, keepdims=True)
-        p /= np.where(total == 0, np.ones((), p.dtype), total)  # where nothing may be looked at, all weights are 0
+        p /= np.where(total == 0, p.dtype.type(1), total)  # where nothing may be looked at, all weights are 0
         p = p.astype(q.dtype, copy=False)
         weights = p if kept is None else p * kept
         return self.matmul(weights, v), (q, k, v, p, kept, weights, scale)
@@ -80,7 +80,7 @@ class Softmax:
             d = self.softmax_vjp((p, -1), (True,), d)[0]
             if mask[3]:
                 grads[3] = d
-            d = d * np.asarray(scale, d.dtype)
+            d = d * d.dtype.type(scale)
             grads[0] = self.matmul(d, k) if mask[0] else None
             grads[1] = self.matmul(np.swapaxes(d, -1, -2), q) if mask[1] else None
         return tuple(grads)

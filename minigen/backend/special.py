@@ -97,9 +97,10 @@ def erf(x: Array, complement: bool = False) -> Array:
     """erf x = 2/sqrt(pi) int_0^x e^(-t^2) dt, or with ``complement`` erfc x = 1 - erf x, which keeps its accuracy where
     erf x is nearly 1. Half types are computed in float32, erfc always in float64; both are rounded once at the end."""
     inner = np.float64 if complement or x.dtype == np.float64 else np.float32
-    flat = np.ascontiguousarray(x).reshape(-1)
-    out = np.empty(flat.shape, x.dtype)
-    for i in range(0, flat.size, _BLOCK):
-        part = flat[i : i + _BLOCK].astype(inner, copy=False)
-        out[i : i + _BLOCK] = _single(part) if inner is np.float32 else _block(part, complement)
+    flat = x.reshape(-1)
+    out = np.empty_like(flat)
+    block = _BLOCK if isinstance(flat, np.ndarray) else max(flat.size, 1)  # a GPU takes it whole
+    for i in range(0, flat.size, block):
+        part = flat[i : i + block].astype(inner, copy=False)
+        out[i : i + block] = _single(part) if inner is np.float32 else _block(part, complement)
     return out.reshape(x.shape)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..tensor import Tensor
+from ..tensor import Tensor, placed
 from .check import images, unlifted
 
 Size = int | tuple[int, ...]
@@ -37,9 +37,9 @@ def _means(x: Tensor, axis: int, out: int) -> Tensor:
     position = start[:, None] + np.arange((end - start).max(initial=1))
     inside = (position < end[:, None]).reshape(*position.shape, *[1] * (3 - axis))
     parts = ops.getitem(x, index=(*before, np.minimum(position, n - 1)))
-    parts = ops.where(Tensor(inside), parts, 0.0)
+    parts = ops.where(Tensor(placed(inside, x.device)), parts, 0.0)
     count = (end - start).reshape(out, *[1] * (3 - axis))
-    return parts.sum(dim=axis + 1) / Tensor(count.astype(x.dtype))
+    return parts.sum(dim=axis + 1) / Tensor(placed(count.astype(x.dtype), x.device))
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Size) -> Tensor:

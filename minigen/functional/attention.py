@@ -54,8 +54,7 @@ def scaled_dot_product_attention(
     if mask is not None:
         lead = _with_mask(name, mask, query, lead, (L, S))
         if mask.dtype == np.bool_:
-            low = np.asarray(-math.inf).astype(query.dtype)
-            mask = Tensor(np.where(mask.array, np.zeros((), query.dtype), low))
+            mask = Tensor(np.where(mask.array, query.dtype.type(0), query.dtype.type(-math.inf)))
         mask = mask.broadcast_to((*lead, L, S))
     query, key, value = (
         x if x.shape[:-2] == lead else x.broadcast_to((*lead, *x.shape[-2:])) for x in (query, key, value)

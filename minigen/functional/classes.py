@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes, fused, ops
+from ..backend import may_look
 from ..tensor import Tensor
 from .check import number_of, same_dtype, tensor_of
 from .loss import reduced
@@ -82,8 +83,10 @@ def _labels(
     _weights(name, input, weight, K)
     ignored = target.array == ignore_index
     wrong = ((target.array < 0) | (target.array >= K)) & ~ignored
+    if not may_look(target.array):
+        return axis, Tensor(~ignored)
     if wrong.any():
-        bad = target.array[wrong].flat[0]
+        bad = target.array[wrong].tolist()[0]
         raise IndexError(f"{name}: label {bad} is out of range for {K} classes; labels go from 0 to {K - 1}")
     return axis, Tensor(~ignored) if ignored.any() else None
 

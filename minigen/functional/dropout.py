@@ -12,9 +12,9 @@ from .check import number_of, tensor_of
 def kept(shape: tuple[int, ...], p: float, like: Tensor) -> Tensor:
     """0 with probability p, else 1 / (1 - p), so that the mean stays 1."""
     if like.dtype == dtypes.float32:  # in one pass
-        return Tensor(random.default_generator.dropout_mask(math.prod(shape), p).reshape(shape))
+        return Tensor(random.default_generator.dropout_mask(math.prod(shape), p, like.array).reshape(shape))
     precise = like.dtype if like.dtype.itemsize > 2 else dtypes.float32  # 8 bits of bfloat16 know no 0.1
-    kept = (random.rand(shape, dtype=precise) >= p).to(like.dtype)
+    kept = (random.rand(shape, dtype=precise, device=like.device) >= p).to(like.dtype)
     return kept / (1 - p) if p < 1 else kept
 
 

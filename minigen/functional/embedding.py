@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import dtypes, fused
+from ..backend import may_look
 from ..tensor import Tensor
 from .check import tensor_of
 
@@ -20,8 +21,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if input.dtype not in (dtypes.int64, dtypes.int32):
         raise TypeError(f"embedding: input must be int64 or int32, got {input.dtype}; convert it with .long()")
     V = weight.shape[0]
-    if input.numel() and not (input.array.min() >= 0 and input.array.max() < V):
-        bad = input.array[(input.array < 0) | (input.array >= V)].flat[0]
+    if input.numel() and may_look(input.array) and not (input.array.min() >= 0 and input.array.max() < V):
+        bad = input.array[(input.array < 0) | (input.array >= V)].tolist()[0]
         raise IndexError(f"embedding: index {bad} is out of range for weight {weight.shape}; use 0 to {V - 1}")
     if padding_idx is not None:
         if not -V <= padding_idx < V:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -179,6 +180,6 @@ def instance_norm(
     return fused.group_norm(input, weight, bias, groups=C, eps=float(eps))
 
 
-def _move(running: Tensor, new: np.ndarray, momentum: float) -> None:
+def _move(running: Tensor, new: Any, momentum: float) -> None:
     running.array[...] += (momentum * (new - running.array)).astype(running.dtype)
     running._written()

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import state
+from ..backend import of
 from ..creation import ones
-from ..tensor import Tensor
+from ..tensor import Tensor, placed
 from .check import each_dim, images, unlifted
 
 Size = int | tuple[int, ...]
@@ -55,7 +55,7 @@ def _max_pool(name: str, n: int, input: Tensor, settings: list[Sizes], ceil_mode
                 f"{name}: with padding {pp} and dilation {dd} some window of {kk} sees nothing of the input "
                 f"{input.shape}; pad less"
             )
-    found = Tensor(state.backend.max_positions(x.array, k, s, p, d, out))
+    found = Tensor(of(x.array).max_positions(x.array, k, s, p, d, out))
     y = ops.gather(x.reshape(N, C, H * W), found.reshape(N, C, out[0] * out[1]), dim=2).reshape(N, C, *out)
     return (unlifted(y, n, batched), unlifted(found, n, batched)) if return_indices else unlifted(y, n, batched)
 
@@ -116,14 +116,14 @@ def _avg_pool(
     beyond = [max((o - 1) * ss + kk - m - 2 * pp, 0) for o, ss, kk, m, pp in zip(out, s, k, (H, W), p, strict=True)]
     planes = x.reshape(N * C, 1, H, W)  # the sum of a window is a convolution with ones
     planes = ops.pad(planes, (0, beyond[1], 0, beyond[0])) if any(beyond) else planes
-    total = ops.conv2d(planes, ones(1, 1, *k, dtype=x.dtype), stride=s, padding=p).reshape(N, C, *out)
+    total = ops.conv2d(planes, ones(1, 1, *k, dtype=x.dtype, device=x.device), stride=s, padding=p).reshape(N, C, *out)
     if divisor_override is not None:
         return unlifted(total / divisor_override, n, batched)
     rows, columns = (_counts(*args, count_include_pad) for args in zip((H, W), out, k, s, p, strict=True))
     count = np.outer(rows, columns)
     if (count == count.flat[0]).all():
         return unlifted(total / int(count.flat[0]), n, batched)
-    return unlifted(total / Tensor(count.astype(x.dtype)), n, batched)
+    return unlifted(total / Tensor(placed(count.astype(x.dtype), x.device)), n, batched)
 
 
 def avg_pool1d(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..tensor import Tensor
+from ..tensor import Tensor, placed
 from .adaptive import adaptive
 from .check import each_dim, images, number_of, tensor_of, unlifted
 
@@ -91,7 +91,8 @@ def _linear(x: Tensor, axis: int, out: int, factor: float | None, corners: bool)
         half, step = kind.type(0.5), kind.type(n / out if factor is None else 1 / factor)
         place = np.maximum((i + half) * step - half, 0)
     low = np.minimum(place.astype(int), n - 1)
-    weight = Tensor(np.clip(place - low, 0, 1).astype(x.dtype).reshape(out, *[1] * (3 - axis)))
+    share = np.clip(place - low, 0, 1).astype(x.dtype).reshape(out, *[1] * (3 - axis))
+    weight = Tensor(placed(share, x.device))
     before = (slice(None),) * axis
     left = ops.getitem(x, index=(*before, low))
     return left * (1 - weight) + ops.getitem(x, index=(*before, np.minimum(low + 1, n - 1))) * weight

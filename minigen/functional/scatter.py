@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..backend import of
 from ..ops.check import axis_of
 from ..ops.index import check_positions
 from ..ops.inplace import written
 from ..ops.subscript import parsed, result_shape
-from ..tensor import Tensor
+from ..tensor import Tensor, on_host, placed
 from .check import tensor_of
 
 
@@ -34,7 +35,7 @@ def _placed(name: str, input: Tensor, dim: int, index: Tensor, src: Any) -> tupl
     tensor_of(name, "index", index, floating=False)
     axis = axis_of(name, dim, input.ndim)
     if isinstance(src, (bool, int, float, np.bool_, np.number)):
-        src = Tensor(np.broadcast_to(np.asarray(src).astype(input.dtype), index.shape))
+        src = Tensor(np.broadcast_to(of(input.array).xp.asarray(src, input.dtype), index.shape))
     tensor_of(name, "src", src, floating=False)
     if src.dtype != input.dtype:
         raise TypeError(f"{name}: input is {input.dtype} and src is {src.dtype}; convert one with .to(dtype)")
@@ -74,7 +75,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     if not input.ndim:
         return part.clone()
     where = [np.arange(n).reshape(-1, *[1] * (index.ndim - 1 - i)) for i, n in enumerate(index.shape)]
-    where[axis] = index.array
+    where[axis] = on_host(index.array)
     return _overwritten(input, None, tuple(where), part)
 
 
@@ -113,7 +114,7 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
     view, copy = parsed("index_put", key, input.shape)
     shape = result_shape(view, copy, input.shape)
     if isinstance(values, (bool, int, float, np.bool_, np.number)):
-        values = Tensor(np.asarray(values).astype(input.dtype))
+        values = Tensor(placed(np.asarray(values).astype(input.dtype), input.device))
     tensor_of("index_put", "values", values, floating=False)
     if values.dtype != input.dtype:
         raise TypeError(f"index_put: input is {input.dtype} and values {values.dtype}; convert one with .to(dtype)")
@@ -135,11 +136,12 @@ def _overwritten(x: Tensor, view: tuple | None, copy: tuple | None, values: Tens
     """x with x[view][copy] = values: each place asks for the number of the value that was written there last."""
     writer = np.full(x.shape, -1)
     target = writer if view is None else writer[view]
-    target[... if copy is None else copy] = np.arange(values.numel()).reshape(values.shape)
+    host = None if copy is None else tuple([k if isinstance(k, slice) else on_host(k) for k in copy])
+    target[... if host is None else host] = np.arange(values.numel()).reshape(values.shape)
     if not values.numel():
         return x.clone()
     written = ops.getitem(values.reshape(values.numel()), index=(np.maximum(writer, 0),))
-    return ops.where(Tensor(writer >= 0), written, x)
+    return ops.where(Tensor(placed(writer >= 0, x.device)), written, x)
 
 
 for _function in (gather, scatter, scatter_add, index_add, index_put):

@@ -11,14 +11,15 @@ import numpy as np
 from .. import dtypes, random
 from ..autograd import no_grad
 from ..ops.check import check_tensor
-from ..tensor import Tensor
+from ..tensor import Tensor, placed
 
 Generator = random.Generator | None
 
 
 def _set(tensor: Tensor, values: Tensor | np.ndarray) -> Tensor:
     with no_grad():
-        return tensor.copy_(values if isinstance(values, Tensor) else Tensor(values))
+        values = values.array if isinstance(values, Tensor) else values
+        return tensor.copy_(Tensor(placed(values, tensor.device)))
 
 
 def _uniform(tensor: Tensor, low: float, high: float, generator: Generator) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor
+from ..tensor import Tensor, on_host, placed
 
 Self = TypeVar("Self", bound="State")
 
@@ -65,19 +65,19 @@ class State:
 
     # types ----------------------------------------------------------------------------------------
     def to(self: Self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
-        """Convert floating parameters, their gradients and buffers, in place, to another floating dtype (the device is
-        the CPU)."""
+        """Move parameters, their gradients and buffers, in place, to another device, and convert those that are
+        floating to another floating dtype."""
         for t in [*self.parameters(), *self.buffers()]:
-            if not t.is_floating_point():
-                continue
             converted = t.detach().to(*args, dtype=dtype, device=device)
-            if not converted.is_floating_point():
+            if not t.is_floating_point():
+                converted = t.detach().to(converted.device)
+            elif not converted.is_floating_point():
                 raise TypeError(f"{type(self).__name__}.to: dtype must be floating, got {converted.dtype}")
-            if converted.dtype != t.dtype:
+            if converted.array is not t.array:
                 gradient, t.grad = t.grad, None
                 t.array = converted.array
                 t._written()  # a graph that kept the old values must not be walked with the new ones
-                t.grad = None if gradient is None else gradient.detach().to(converted.dtype)
+                t.grad = None if gradient is None else gradient.detach().to(converted)
         return self
 
     def type(self: Self, dst_type: Any) -> Self:
@@ -101,12 +101,12 @@ class State:
         return self.to(dtypes.bfloat16)
 
     def cuda(self: Self, device: Any = None) -> Self:
-        """ValueError: this version of minigen computes on the CPU; ``to(device)`` runs on any."""
-        return self.to(device="cuda")
+        """``to("cuda")``: ValueError where there is no GPU; ``to(device)`` runs on any."""
+        return self.to(device="cuda" if device is None else device)
 
     def cpu(self: Self) -> Self:
-        """This module: it is on the CPU."""
-        return self
+        """``to("cpu")``."""
+        return self.to(device="cpu")
 
     # saving ---------------------------------------------------------------------------------------
     def _entries(self) -> Iterator[tuple[str, Tensor]]:
@@ -139,7 +139,7 @@ class State:
         values = {}
         for k in own.keys() & state_dict.keys():
             v = state_dict[k]
-            values[k] = v = v.array if isinstance(v, Tensor) else np.asarray(v)
+            values[k] = v = on_host(v.array) if isinstance(v, Tensor) else np.asarray(v)
             if v.shape != own[k].shape:
                 raise ValueError(
                     f"load_state_dict: {k} has shape {v.shape} in the state and {own[k].shape} in "
@@ -148,7 +148,7 @@ class State:
             if not (v.dtype.kind in "biuf" or dtypes.is_floating(v.dtype)):
                 raise TypeError(f"load_state_dict: {k} holds no real numbers but {v.dtype}")
         for k, v in values.items():
-            np.copyto(own[k].array, v, casting="unsafe")
+            own[k].array[...] = placed(v.astype(own[k].dtype, copy=False), own[k].device)
             own[k]._written()
         return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import may_look
 from ..op import op
 from ..tensor import Tensor
 from .check import axis_of
@@ -17,7 +18,7 @@ Array = np.ndarray
 @op(view=True)
 def getitem(be: Any, x: Array, *, index: tuple) -> Array:
     """x[index]: integers, slices, None, ... give a view; integer arrays a copy."""
-    return x[index]
+    return x[be.here(index)]
 
 
 getitem.vjps(lambda delta, _z, _x, *, index: index_add(delta, index=index, shape=_x.shape))
@@ -26,7 +27,7 @@ getitem.vjps(lambda delta, _z, _x, *, index: index_add(delta, index=index, shape
 @op
 def index_add(be: Any, x: Array, *, index: tuple, shape: tuple[int, ...]) -> Array:
     """Zeros of ``shape`` with x added at [index]; a repeated position adds up."""
-    return be.index_add(x, index, shape)
+    return be.index_add(x, be.here(index), shape)
 
 
 index_add.vjps(lambda delta, _z, _x, *, index: getitem(delta, index=index))
@@ -44,8 +45,8 @@ def check_positions(name: str, index: Array, size: int) -> None:
     """An error unless all of ``index`` are integers from 0 to size - 1."""
     if index.dtype not in (np.int64, np.int32):
         raise TypeError(f"{name}: index must be int64, got {index.dtype}; convert it with .long()")
-    if index.size and (index.min() < 0 or index.max() >= size):
-        bad = index[(index < 0) | (index >= size)].flat[0]
+    if index.size and may_look(index) and (index.min() < 0 or index.max() >= size):
+        bad = index[(index < 0) | (index >= size)].tolist()[0]
         allowed = f"use 0 to {size - 1}" if size else "there is none to use"
         raise IndexError(f"{name}: index {bad} is out of range for size {size}; {allowed}")
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..backend import state
-from ..tensor import Tensor
+from ..backend import of, state
+from ..tensor import Tensor, placed
 from . import elementwise as e
 from .check import check_tensor
 
@@ -24,7 +24,7 @@ def writable(x: Tensor, name: str, functional: str) -> np.ndarray:
             f"{name} writes in place to a tensor that requires a gradient; use {functional}, or do it under "
             "minigen.no_grad()"
         )
-    if not x.array.flags.writeable:
+    if isinstance(x.array, np.ndarray) and not x.array.flags.writeable:
         raise RuntimeError(
             f"{name}: this tensor shares memory that cannot be written (an expanded view or a read-only "
             "array); .clone() it first"
@@ -55,7 +55,7 @@ def _keeps_gradients(name: str, x: Tensor, y: Tensor) -> None:
 
 def _write(name: str, x: Tensor, functional: str, compute: Callable[[], Any]) -> Tensor:
     with np.errstate(all="ignore"):
-        values = np.asarray(compute())
+        values = placed(compute(), x.device)
     if not np.can_cast(values.dtype, x.dtype, "same_kind"):
         raise TypeError(f"{name}: {values.dtype} cannot be written into a tensor of {x.dtype}; use {functional}")
     np.copyto(writable(x, name, functional), values, casting="same_kind")
@@ -85,8 +85,8 @@ for _sign, _method, _ufunc, _op in (
 
 def copy_(self: Tensor, src: Tensor) -> Tensor:
     """self := src, converted to self's type."""
-    value = _value("copy_", self, src)
-    np.copyto(writable(self, "copy_", "a = b.clone()"), value, casting="unsafe")
+    value = placed(_value("copy_", self, src), self.device)
+    writable(self, "copy_", "a = b.clone()")[...] = value
     return self
 
 
@@ -94,12 +94,12 @@ def fill_(self: Tensor, value: float) -> Tensor:
     """Every element := value."""
     if np.ndim(number := _value("fill_", self, value)):
         raise ValueError(f"fill_: value must be one number, got shape {number.shape}; copy_ writes several")
-    return _write("fill_", self, "a = minigen.full_like(a, value)", lambda: np.asarray(number, self.dtype))
+    return _write("fill_", self, "a = minigen.full_like(a, value)", lambda: np.full_like(self.array, number))
 
 
 def zero_(self: Tensor) -> Tensor:
     """Every element := 0."""
-    return _write("zero_", self, "a = minigen.zeros_like(a)", lambda: np.zeros((), self.dtype))
+    return _write("zero_", self, "a = minigen.zeros_like(a)", lambda: self.dtype.type(0))
 
 
 def add_(self: Tensor, other: Any, alpha: float = 1) -> Tensor:
@@ -190,7 +190,8 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
     target = writable(self, "a[...] = b", "minigen.where, minigen.cat or a.index_put")
     target = target if view is None else target[view]
     try:
-        target[... if copy is None else copy] = value.array if isinstance(value, Tensor) else value
+        where: Any = ... if copy is None else of(target).here(copy)
+        target[where] = value.array if isinstance(value, Tensor) else value
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"a[...] = b: {error}; a has shape {self.shape}, b {np.shape(value)}") from None

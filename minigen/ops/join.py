@@ -170,8 +170,9 @@ class _Split:
         return tuple(outs)
 
     def backward(self, node: Node, delta: list, needs: Sequence[bool]) -> list[Tensor | None]:
+        known = next(d.array for d in delta if d is not None)
         parts = [
-            Tensor(np.zeros(part.shape, part.dtype)) if d is None else d
+            Tensor(np.zeros(part.shape, part.dtype, like=known)) if d is None else d
             for part, d in zip(node.kept, delta, strict=True)
         ]
         whole = None if state.grad_enabled else _whole([p.array for p in parts], node.attrs["axis"])
@@ -181,9 +182,11 @@ class _Split:
 _SPLIT = _Split()
 
 
-def _whole(parts: Sequence[Array], axis: int) -> Array | None:
+def _whole(parts: Sequence[Any], axis: int) -> Array | None:
     """The array that ``parts`` are neighbouring parts of along ``axis``, if they are: attention's gradients, say."""
     first = parts[0]
+    if not isinstance(first, np.ndarray):
+        return None
     stride, at = first.strides[axis], _address(first)
     for part in parts:
         if part.strides != first.strides or _owner(part) is not _owner(first) or _address(part) != at or not part.size:

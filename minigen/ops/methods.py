@@ -28,15 +28,17 @@ def _to(
         if isinstance(a, bool):  # to(device, True): non_blocking by its place, nothing to wait for here
             continue
         if isinstance(a, Tensor):
-            dtype = a.dtype
+            dtype, device = a.dtype, a.device
         elif isinstance(a, (str, _DEVICE)):
             if a in _TYPE_NAMES:
                 raise TypeError(f"to: {a!r} is the name of a type; write minigen.{a}, or dtype={a!r}")
             device = a
         else:
             dtype = a
-    if device is not None:
-        _DEVICE(device)
+    if isinstance(device, int) and not isinstance(device, bool):
+        device = f"cuda:{device}"
+    if device is not None and (where := _DEVICE(device)) != self.device:
+        self, copy = shape.moved(self, device=where, source=self.device), False
     if dtype is not None and dtypes.as_dtype(dtype) != self.dtype:
         return shape.cast(self, dtype=dtype)
     return shape.clone(self) if copy else self
@@ -108,10 +110,8 @@ _INSTALLED: dict[str, Any] = {
     "long": lambda self: _to(self, dtypes.int64),
     "int": lambda self: _to(self, dtypes.int32),
     "bool": lambda self: _to(self, dtypes.bool_),
-    "cpu": lambda self: self,
-    "cuda": lambda self, device=0, non_blocking=False: _to(  # says what there is
-        self, device=f"cuda:{device}" if isinstance(device, int) else device
-    ),
+    "cpu": lambda self: _to(self, device="cpu"),
+    "cuda": lambda self, device=0, non_blocking=False: _to(self, device=device),
 }
 for _name, _operation in _INSTALLED.items():
     setattr(Tensor, _name, _operation)

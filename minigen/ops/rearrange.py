@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Tensor, on_host
 from .check import axis_of, check_tensor, sizes_of
 from .index import getitem
 from .join import joined
@@ -142,7 +142,7 @@ def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = No
         input, dim = input.flatten(), 0
     axis = axis_of("repeat_interleave", dim, input.ndim)
     n = input.shape[axis] if input.ndim else 1
-    counts = repeats.array if isinstance(repeats, Tensor) else np.asarray(repeats)
+    counts = on_host(repeats.array) if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.dtype.kind != "i":
         raise TypeError(f"repeat_interleave: repeats must be an integer or an int64 tensor, got {repeats!r:.60}")
     if counts.ndim > 1 or (counts.size not in (1, n)) or (counts < 0).any():

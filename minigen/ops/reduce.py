@@ -156,14 +156,14 @@ def norm(
 @op
 def all(be: Any, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
     """True where no element along ``dim`` is 0; True for no elements. (uint8 gives uint8, as in PyTorch.)"""
-    found = np.asarray(np.all(x != 0, axis=axes_of("all", dim, x.ndim), keepdims=keepdim))
+    found = np.all(x != 0, axis=axes_of("all", dim, x.ndim), keepdims=keepdim)
     return found.astype(x.dtype) if x.dtype == np.uint8 else found
 
 
 @op
 def any(be: Any, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
     """True where some element along ``dim`` is not 0; False for no elements. (uint8 gives uint8, as in PyTorch.)"""
-    found = np.asarray(np.any(x != 0, axis=axes_of("any", dim, x.ndim), keepdims=keepdim))
+    found = np.any(x != 0, axis=axes_of("any", dim, x.ndim), keepdims=keepdim)
     return found.astype(x.dtype) if x.dtype == np.uint8 else found
 
 

@@ -152,9 +152,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise TypeError(f"one_hot: input must be int64, got {input.dtype}; convert it with .long()")
     K = max(int(input.array.max()) + 1, 1) if num_classes == -1 else num_classes
     positions.check_positions("one_hot", input.array, K)
-    out = np.zeros((input.numel(), K), np.int64)
-    out[np.arange(input.numel()), input.array.reshape(-1)] = 1
-    return Tensor(out.reshape(*input.shape, K))
+    return Tensor((input.array[..., None] == np.arange(K, like=input.array)).astype(np.int64))
 
 
 def _axis(name: str, dim: int, input: Tensor) -> int:

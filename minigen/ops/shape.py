@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, placed
 from .check import axes_of, axis_of, check_tensor, sizes_of
 
 Array = np.ndarray
@@ -92,10 +92,19 @@ cast.vjps(lambda delta, _z, _x: delta.cast(dtype=_x.dtype))
 @op
 def clone(be: Any, x: Array) -> Array:
     """A copy with its own memory, in the graph."""
-    return np.array(x, order="C")
+    return x.copy()
 
 
 clone.vjps(lambda delta, _z, _x: delta)
+
+
+@op
+def moved(be: Any, x: Array, *, device: str, source: str) -> Array:
+    """The values in the memory of ``device``; x lies on ``source``, and there its gradient goes back to."""
+    return placed(x, device)
+
+
+moved.vjps(lambda delta, _z, _x, *, device, source: moved(delta, device=source, source=device))
 
 
 # compositions -------------------------------------------------------------------------------------

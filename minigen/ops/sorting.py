@@ -27,7 +27,7 @@ def _order(x: Array, axis: int, descending: bool) -> Array:
     if x.dtype == dtypes.bfloat16:
         x = x.astype(np.float32)  # NumPy knows the order of its own types
     if not x.ndim:
-        return np.zeros((), np.int64)
+        return np.zeros((), np.int64, like=x)
     if not descending:
         return np.argsort(x, axis=axis, kind="stable")
     back = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)  # backwards twice: still stable

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import may_look
 from ..tensor import Tensor
 
 Array = np.ndarray
@@ -55,7 +56,7 @@ def parsed(name: str, key: Any, shape: tuple[int, ...]) -> tuple[tuple | None, t
             view.append(k)
             copy.append(slice(None))
             dim += 1
-        elif not isinstance(k, np.ndarray):
+        elif not _is_array(k):
             raise misfit("use integers, slices, ..., None, and tensors of integers or bools")
         elif k.dtype == np.bool_:
             if k.shape != (there := shape[dim : dim + k.ndim]):
@@ -64,13 +65,13 @@ def parsed(name: str, key: Any, shape: tuple[int, ...]) -> tuple[tuple | None, t
             copy += k.nonzero()
             dim += k.ndim
         else:
-            if k.size and (k.min() < -shape[dim] or k.max() >= shape[dim]):
-                bad = k[(k < -shape[dim]) | (k >= shape[dim])].flat[0]
+            if k.size and may_look(k) and (k.min() < -shape[dim] or k.max() >= shape[dim]):
+                bad = k[(k < -shape[dim]) | (k >= shape[dim])].tolist()[0]
                 raise misfit(f"index {bad} is out of bounds for axis {dim} with size {shape[dim]}")
             view.append(slice(None))
             copy.append(k)
             dim += 1
-    arrays = [k for k in copy if isinstance(k, np.ndarray)]
+    arrays = [k for k in copy if _is_array(k)]
     try:
         np.broadcast_shapes(*[k.shape for k in arrays])
     except ValueError:
@@ -81,11 +82,16 @@ def parsed(name: str, key: Any, shape: tuple[int, ...]) -> tuple[tuple | None, t
     return None if untouched and arrays else (*view, ...), tuple(copy) if arrays else None
 
 
+def _is_array(k: Any) -> bool:
+    """Is ``k`` an array, of the CPU or of a GPU?"""
+    return isinstance(k, np.ndarray) or (hasattr(k, "get") and hasattr(k, "dtype"))
+
+
 def _dimensions(k: Any) -> int:
     """How many dimensions of the tensor ``k`` uses up."""
     if k is None or k is ... or isinstance(k, bool):
         return 0
-    return k.ndim if isinstance(k, np.ndarray) and k.dtype == np.bool_ else 1
+    return k.ndim if _is_array(k) and k.dtype == np.bool_ else 1
 
 
 def _converted(name: str, k: Any) -> Any:
@@ -120,7 +126,7 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _words(keys: list) -> str:
-    words = ["..." if k is ... else f"array{k.shape}" if isinstance(k, np.ndarray) else str(k) for k in keys]
+    words = ["..." if k is ... else f"array{k.shape}" if _is_array(k) else str(k) for k in keys]
     return "[" + ", ".join(words if "..." in words else [*words, "..."]) + "]"
 
 
@@ -128,4 +134,6 @@ def result_shape(view: tuple | None, copy: tuple | None, shape: tuple[int, ...])
     """The shape of ``x[view][copy]``."""
     like = np.broadcast_to(np.empty((), np.bool_), shape)
     like = like if view is None else like[view]
-    return like.shape if copy is None else like[copy].shape
+    if copy is None:
+        return like.shape
+    return like[tuple([np.zeros(k.shape, np.int64) if _is_array(k) else k for k in copy])].shape

@@ -6,20 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import of
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, placed
 from .check import axis_of, check_tensor
 from .elementwise import where
 
 Array = np.ndarray
 
 
-def _diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
+def _diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     """A view of x's diagonal that can be written (NumPy's own cannot)."""
     x = np.moveaxis(x, (dim1, dim2), (-2, -1))
     x = x[..., max(-offset, 0) :, max(offset, 0) :]
     n = min(x.shape[-2:])
     strides = (*x.strides[:-2], x.strides[-2] + x.strides[-1])
+    if not isinstance(x, np.ndarray):
+        return of(x).xp.lib.stride_tricks.as_strided(x, (*x.shape[:-2], n), strides)
     return np.lib.stride_tricks.as_strided(x, (*x.shape[:-2], n), strides, writeable=x.flags.writeable)
 
 
@@ -48,7 +51,7 @@ def diagonal_of_zeros(
     be: Any, x: Array, *, shape: tuple[int, ...], offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Array:
     """Zeros of ``shape`` with x on their diagonal: diagonal's gradient."""
-    out = np.zeros(shape, x.dtype)
+    out = np.zeros(shape, x.dtype, like=x)
     _diagonal(out, offset, *_pair("diagonal", dim1, dim2, len(shape)))[...] = x
     return out
 
@@ -106,7 +109,7 @@ def _triangle(name: str, input: Tensor, diagonal: int) -> Tensor:
     k = _whole(name, "diagonal", diagonal)
     i, j = np.ogrid[: input.shape[-2], : input.shape[-1]]
     inside = j - i <= k if name == "tril" else j - i >= k
-    return where(Tensor(inside), input, Tensor(np.zeros((), input.dtype)))
+    return where(Tensor(placed(inside, input.device)), input, Tensor(np.zeros((), input.dtype)))
 
 
 def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:

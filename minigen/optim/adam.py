@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import state as _context
+from ..backend import of
 from .optimizer import Live, Optimizer, at_least_zero, decayed, memory
 
 
@@ -74,7 +74,7 @@ class Adam(Optimizer):
                     g = p.g if decoupled else decayed(p, decay)
                     adam(p.w, g, m, v, t, lr=lr, beta1=beta1, beta2=beta2, eps=eps, top=top)
             else:
-                _context.backend.adam(
+                of(members[0].w).adam(
                     [p.w for p in members], [p.g for p in members], ms, vs, lr, beta1, beta2, eps, decay, t, decoupled
                 )
 

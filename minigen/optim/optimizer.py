@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import enable_grad, no_grad
+from ..backend import of
 from ..backend import state as _context
 from ..ops.inplace import writable
-from ..tensor import Tensor
+from ..tensor import Tensor, on_host, placed
 
 
 class Live(NamedTuple):
@@ -92,6 +93,7 @@ class Optimizer:
             for group in self.param_groups:
                 live = [self._live(p, group) for p in group["params"] if p.grad is not None]
                 if live:
+                    of(live[0].w).works_on(self, group)
                     self.update(group, live)
         self.steps_taken += 1
         if watch:
@@ -101,7 +103,7 @@ class Optimizer:
     def _live(self, p: Tensor, group: dict[str, Any]) -> Live:
         assert p.grad is not None
         w, g = writable(p, f"{type(self).__name__}.step", "a leaf"), p.grad.array
-        return Live(w, np.asarray(-g) if group.get("maximize") else g, self.state[p])  # -g of 0-d is a number
+        return Live(w, np.negative(g, out=np.empty_like(g)) if group.get("maximize") else g, self.state[p])
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; with ``set_to_none=False`` they become zeros, and momentum keeps moving."""
@@ -166,7 +168,7 @@ def memory(state: dict[str, Any], name: str, like: np.ndarray, value: float = 0.
 
 def decayed(live: Live, weight_decay: float) -> np.ndarray:
     """g + weight_decay w: the gradient of C + weight_decay / 2 |w|^2."""
-    return np.asarray(live.g + weight_decay * live.w) if weight_decay else live.g
+    return live.g + weight_decay * live.w if weight_decay else live.g
 
 
 def at_least_zero(optimizer: Optimizer, group: dict[str, Any], *names: str) -> None:
@@ -192,9 +194,10 @@ def _remembered(name: str, value: Any, i: int, p: Tensor) -> Any:
     """A copy of a remembered value in the parameter's type; numbers stay numbers."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    array = value.array if isinstance(value, Tensor) else np.asarray(value)
+    array = on_host(value.array) if isinstance(value, Tensor) else np.asarray(value)
     if name == "step" and not array.ndim:
         return int(array)
     if array.shape != p.shape and array.ndim:
         raise ValueError(f"load_state_dict: {name} of parameter {i} has shape {array.shape}, the parameter {p.shape}")
-    return Tensor(np.array(array, p.dtype if dtypes.is_floating(array.dtype) else None, order="C"))
+    copied = np.array(array, p.dtype if dtypes.is_floating(array.dtype) else None, order="C")
+    return Tensor(placed(copied, p.device))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import state as _context
+from ..backend import of
 from ..tensor import Tensor
 from .optimizer import Live, Optimizer, at_least_zero
 
@@ -49,6 +49,6 @@ class SGD(Optimizer):
         for members, damped in ((later, dampening), (first, 0.0)):
             if members:
                 vs = [p.state["momentum_buffer"].array for p in members] if momentum else None
-                _context.backend.sgd(
+                of(live[0].w).sgd(
                     [p.w for p in members], [p.g for p in members], vs, lr, momentum, damped, decay, group["nesterov"]
                 )

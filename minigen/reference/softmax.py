@@ -39,7 +39,7 @@ def attention(
     """
     scores = ops.matmul(query, key.transpose(-2, -1)) * scale
     if causal:
-        scores = ops.where(Tensor(np.tri(*scores.shape[-2:], dtype=np.bool_)), scores, -math.inf)
+        scores = ops.where(Tensor(np.tri(*scores.shape[-2:], dtype=np.bool_, like=scores.array)), scores, -math.inf)
     if mask is not None:
         scores = scores + mask
     nowhere = (scores == -math.inf).all(dim=-1, keepdim=True)

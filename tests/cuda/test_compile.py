@@ -1,0 +1,66 @@
+"""The compiler takes every kernel, for sm_80 and sm_90, and makes of it what the source claims. No GPU is needed.
+
+Without CuPy and NVRTC (pip install "minigen[cuda-check]") these tests say that they did not run.
+"""
+
+import json
+
+import pytest
+from minigen.kernels import resources
+
+WITHOUT = "NOT RUN: no {} here (pip install 'minigen[cuda-check]')"
+
+
+@pytest.fixture(scope="module")
+def everything():
+    try:
+        resources.compiler()
+    except Exception as error:
+        pytest.skip(f"{WITHOUT.format('NVRTC')}: {error}")
+    return resources.everything()
+
+
+@pytest.fixture(scope="module")
+def code(everything):
+    if resources.disassembler() is None:
+        pytest.skip(WITHOUT.format("nvdisasm"))
+    return {arch: {name: text for (_, a), done in everything.items() if a == arch
+                   for name, text in resources.instructions(done.cubin).items()} for arch in ("sm_90",)}  # fmt: skip
+
+
+def test_every_kernel_compiles_without_spills_as_the_table_says(everything):
+    found, known = resources.table(everything), json.loads(resources.TABLE.read_text())
+    assert found["kernels"].keys() == known["kernels"].keys(), "python -m minigen.kernels.resources --write"
+    slack = 0 if found["nvrtc"] == known["nvrtc"] else 24  # another compiler spends other registers
+    for name, by_arch in found["kernels"].items():
+        for arch, used in by_arch.items():
+            before = known["kernels"][name][arch]
+            assert used["spills"] == 0, f"{name} for {arch}"
+            assert abs(used["registers"] - before["registers"]) <= slack, f"{name} for {arch}: {used}, was {before}"
+            assert used["shared"] == before["shared"], f"{name} for {arch}"
+
+
+def test_tensor_cores_and_wide_loads_are_there_where_they_are_claimed(code):
+    """HMMA: mma.sync on tensor cores. LDG.E.128 and LDS.128: 16 bytes from memory, from shared memory."""
+    claims = {
+        "matmul_v6_vector": ("LDG.E.128", "LDS.128"),
+        "matmul_v7_warp": ("LDG.E.128", "LDS.128"),
+        "matmul_v8_tf32": ("HMMA",),
+        "conv2d_v4_register": ("LDS.128",),
+        "conv2d_input_v4_register": ("LDS.128",),
+        "conv2d_weight_v4_register": ("LDS.128",),
+        "reduce_v3_vector": ("LDG.E.128",),
+        "softmax_v3_vector": ("LDG.E.128", "STG.E.128"),
+        "layer_norm_v3_vector": ("LDG.E.128", "STG.E.128"),
+        "dropout_mask": ("STG.E.128",),
+    }
+    for name, words in claims.items():
+        for word in words:
+            assert word in code["sm_90"][name], f"{name}: no {word}"
+
+
+def test_nothing_goes_to_local_memory_and_float32_stays_float32(code):
+    for name, text in code["sm_90"].items():
+        assert "LDL" not in text and "STL" not in text, f"{name}: local memory"
+        assert name == "matmul_v8_tf32" or "HMMA" not in text, f"{name}: tensor cores that nobody asked for"
+        assert "ATOM" not in text and "RED.E" not in text, f"{name}: atomics"

@@ -1,0 +1,123 @@
+"""Every kernel and rung in the emulator, against the specification in float64.
+
+Outputs are filled with NaN and stand between guard bands; threads run forwards and backwards, and once under the
+emulator's eyes, which see reads and writes beside an array, of what was never written, and races.
+"""
+
+import numpy as np
+import pytest
+from kernel_cases import CASES, exact
+
+from minigen.backend.cuda import CudaBackend
+from minigen.backend.cuda.composed import LADDERS, OURS
+from minigen.backend.cuda.launch import Emulated, checked
+from minigen.backend.numpy import NumpyBackend
+
+BAND = 64  # elements before and after each array that a kernel writes
+
+
+class Guarded:
+    """NumPy, but for ``empty``: its arrays are full of NaN and stand between guard bands."""
+
+    def __init__(self):
+        self.whole = []
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype):
+        from minigen.kernels.emulator import empty
+
+        assert dtype == np.float32
+        size = int(np.prod(shape, dtype=np.int64))
+        whole = empty(size + 2 * BAND)
+        self.whole.append(whole)
+        return whole[BAND : BAND + size].reshape(shape)
+
+    def untouched(self):
+        from minigen.kernels.emulator import empty
+
+        return all((band.view(np.uint32) == empty(BAND).view(np.uint32)).all()
+                   for a in self.whole for band in (a[:BAND], a[-BAND:]))  # fmt: skip
+
+
+def run(op, rung, launcher, only=slice(None)):
+    for case, args, deltas in list(CASES[op]())[only]:
+        xp = Guarded()
+        be = CudaBackend(xp, launcher, "emulator", "cpu", OURS).with_kernel(op, rung)
+        got = case(be, args, deltas)
+        with np.errstate(all="ignore"):
+            want = case(NumpyBackend(), exact(args), exact(deltas))
+        assert xp.untouched(), (op, rung, [getattr(a, "shape", a) for a in args])
+        size = max([1.0] + [abs(np.asarray(w)).max(initial=0) for w in want if w is not None])
+        for g, w in zip(got, want, strict=True):
+            assert (g is None) == (w is None)
+            if g is not None:
+                assert g.shape == w.shape and g.dtype == np.float32
+                np.testing.assert_allclose(g, w, rtol=2e-5, atol=4e-6 * size)
+
+
+RUNGS = [(op, rung) for op, ladder in LADDERS.items() for rung in ladder if rung != "v8_tf32"]
+
+
+@pytest.mark.parametrize("order", ["forward", "reverse"])
+@pytest.mark.parametrize(("op", "rung"), RUNGS)
+def test_equals_the_specification(op, rung, order):
+    run(op, rung, Emulated(order=order))
+
+
+@pytest.mark.parametrize(("op", "rung"), RUNGS)
+def test_nothing_is_found_by_looking_at_every_access(op, rung):
+    run(op, rung, Emulated(looks=True), slice(1, None, 3))
+
+
+@pytest.mark.parametrize(("op", "rung"), RUNGS)
+def test_twice_gives_the_same_bits(op, rung):
+    case, args, deltas = list(CASES[op]())[1]
+    be = CudaBackend(np, Emulated(), "emulator", "cpu", OURS).with_kernel(op, rung)
+    for a, b in zip(case(be, args, deltas), case(be, args, deltas), strict=True):
+        assert a is b is None or np.array_equal(a, b)
+
+
+def test_every_ladder_has_cases():
+    assert CASES.keys() == LADDERS.keys() == OURS.keys()
+
+
+def test_the_composed_operations_serve_where_no_kernel_is_chosen():
+    """What a GPU computes with until a report has verified our kernels: all cases again, without the emulator."""
+    be = CudaBackend(np, None, "emulator", "cpu", {})
+    for cases in CASES.values():
+        for case, args, deltas in cases():
+            with np.errstate(all="ignore"):
+                got, want = case(be, exact(args), exact(deltas)), case(NumpyBackend(), exact(args), exact(deltas))
+            for g, w in zip(got, want, strict=True):
+                close = 1e-9 if w is None or w.dtype == np.float64 else 1e-5
+                assert g is w is None or np.allclose(g, w, rtol=close, atol=close)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([np.zeros(3), np.zeros(3, np.float32), 1, 3], "x must be float32, got an array of float64"),
+        (
+            [np.zeros((3, 3), np.float32).T[:2], np.zeros(3, np.float32), 3, 2],
+            "x of shape (2, 3) must lie in row-major",
+        ),
+        ([np.zeros(3, np.float32)], "takes 4 arguments, got 1"),
+    ],
+)
+def test_a_wrong_launch_is_refused_by_name(args, words):
+    with pytest.raises(TypeError) as error:
+        checked("reduce/v1_tree", "reduce_v1_tree", args)
+    assert words in str(error.value)
+
+
+def test_a_kernel_that_forgets_an_output_is_noticed():
+    """The harness itself: an output that nobody writes, and a write beside it, fail."""
+    be = CudaBackend(Guarded(), Emulated(), "emulator", "cpu", OURS)
+    be.launch = lambda *args, **options: None
+    assert np.isnan(be.softmax(np.ones((2, 3), np.float32), -1)[0]).all()
+    xp = Guarded()
+    xp.empty(3, np.float32)
+    xp.whole[0][BAND - 1] = 0
+    assert not xp.untouched()
