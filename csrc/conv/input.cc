@@ -9,7 +9,7 @@
 #include "channels.h"
 #include "pad.h"
 #include "phases.h"
-#include "planes.h"
+#include "special.h"
 #include "winograd.h"
 
 namespace minigen {
@@ -101,7 +101,7 @@ void by_overlap(const float* g, const float* w, float* dx, const Conv& s) {
 
 void conv2d_input(const float* g, const float* w, float* dx, const Conv& s) {
     if (const Winograd* const fast = winograd_for(s)) return fast->input(g, w, dx, s);
-    if (planes_fit_input(s)) return conv2d_planes_input(g, w, dx, s);
+    if (const Special* const own = special_for(s)) return own->input(g, w, dx, s);
     if (channels_fit_input(s)) return conv2d_channels_input(g, w, dx, s);
     const bool small = s.C / s.G < MR / 2 || s.H * s.W > 2 * s.SH * s.SW * s.OH * s.OW;
     (small ? by_overlap : by_phases)(g, w, dx, s);

@@ -3,10 +3,12 @@
 // It is g as a matrix O x (N OH OW), times the transpose of im2col's matrix: v3's two tables with their places exchanged.
 #include "channels.h"
 #include "pad.h"
+#include "special.h"
 #include "winograd.h"
 
 void minigen::VARIANT::conv2d_weight(const float* g, const float* x, float* dw, const Conv& s) {
     if (const Winograd* const fast = winograd_for(s)) return fast->weight(g, x, dw, s);
+    if (const Special* const own = special_for(s)) return own->weight(g, x, dw, s);
     if (channels_fit(s)) return conv2d_channels_weight(g, x, dw, s);
     const index channels = s.C / s.G, outputs = s.O / s.G, T = channels * s.KH * s.KW, P = s.OH * s.OW;
     const Padded image(x, s.N * s.C, s.H, s.W, s.PH, s.PH, s.PW, s.PW, 1);  // neighbours are now the taps of a kernel's row

@@ -105,28 +105,68 @@ def test_many_channels_at_odd_sizes(guarded, close, variant, problem):
     check(guarded, close, problem)
 
 
-def layer(n, c, size, o, kernel, stride, padding):
+@st.composite
+def special_problems(draw):
+    """What has kernels of its own: a few channels on one side, 1 x 1 kernels, a group for each channel, rows only."""
+    kind = draw(st.sampled_from(["few inputs", "few outputs", "pointwise", "depthwise"]))
+    few, many = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([4, 5, 7, 13, 66]))
+    groups, (c, o) = draw(st.sampled_from([1, 1, 2])), (few, many) if kind == "few inputs" else (many, few)
+    pair = lambda numbers: (draw(st.sampled_from(numbers)), draw(st.sampled_from(numbers)))  # noqa: E731
+    size, kernel, stride = pair([8, 9, 16, 23, 41]), pair([1, 2, 3, 4, 5]), pair([1, 1, 2, 3])
+    padding, dilation = pair([0, 1, 2]), pair([1, 1, 2])
+    if kind == "few outputs":
+        stride, padding = (1, 1), tuple(min(p, d * (k - 1)) for p, d, k in zip(padding, dilation, kernel, strict=True))
+    if kind == "pointwise":
+        c, o = many, draw(st.sampled_from([1, 6, 17]))
+        kernel, stride, padding, dilation = (1, 1), (1, 1), (0, 0), (1, 1)
+    if kind == "depthwise":
+        c, o, groups = 1, few, draw(st.sampled_from([1, 3, 9]))
+    elif draw(st.integers(0, 4)) == 0:
+        size, kernel, padding = (1, draw(st.sampled_from([64, 999, 2051]))), (1, kernel[1]), (0, padding[1])
+    out = reference.output_size(size, kernel, stride, padding, dilation)
+    assume(min(out) >= 1)
+    n = draw(st.sampled_from([1, 2, 5, 19]))
+    shapes = (n, c * groups, *size), (o * groups, c, *kernel), (n, o * groups, *out)
+    return shapes, (stride, padding, dilation, groups), draw(st.integers(0, 2**32 - 1))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@settings(max_examples=60)
+@given(problem=special_problems())
+def test_special_convolutions(guarded, close, variant, problem):
+    _cpu.set_variant(variant)
+    check(guarded, close, problem)
+
+
+def layer(n, c, size, o, kernel, stride, padding, groups=1):
     out = reference.output_size((size,) * 2, (kernel,) * 2, (stride,) * 2, (padding,) * 2, (1, 1))
-    return ((n, c, size, size), (o, c, kernel, kernel), (n, o, *out)), ((stride,) * 2, (padding,) * 2, (1, 1), 1), 0
+    shapes = (n, c, size, size), (o, c // groups, kernel, kernel), (n, o, *out)
+    return shapes, ((stride,) * 2, (padding,) * 2, (1, 1), groups), 0
 
 
-# The networks' own shapes, with few images: maps of 1 x 1, one channel, and panels that cross images
+# The networks' own shapes, with few images: maps of 1 x 1, one channel, and panels that cross images; then special ones
 LAYERS = [
     layer(5, 1, 32, 64, 4, 2, 1), layer(5, 64, 16, 128, 4, 2, 1), layer(5, 128, 8, 256, 4, 2, 1),
     layer(64, 256, 4, 1, 4, 1, 0), layer(64, 256, 4, 100, 4, 1, 0),
     layer(5, 128, 7, 256, 5, 1, 2), layer(5, 64, 14, 128, 5, 2, 2), layer(5, 1, 28, 64, 5, 2, 2),
     layer(2, 32, 28, 32, 3, 1, 1), layer(3, 24, 9, 40, 1, 1, 0), layer(3, 24, 9, 40, 1, 2, 0),
+    layer(9, 32, 28, 1, 3, 1, 1), layer(9, 1, 28, 32, 3, 1, 1), layer(9, 3, 33, 16, 4, 2, 1),
+    layer(9, 70, 12, 33, 1, 1, 0), layer(9, 20, 14, 20, 3, 1, 1, 20), layer(9, 20, 14, 40, 5, 2, 2, 20),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("problem", LAYERS, ids=lambda p: "-".join(map(str, p[0][0] + p[0][1])))
+def shape_of(problem):
+    return "-".join(map(str, problem[0][0] + problem[0][1]))
+
+
+@pytest.mark.parametrize("problem", LAYERS, ids=shape_of)
 def test_the_networks_layers(guarded, close, problem):
     for variant in VARIANTS:
         _cpu.set_variant(variant)
         check(guarded, close, problem)
 
 
-@pytest.mark.parametrize("problem", LAYERS, ids=lambda p: "-".join(map(str, p[0][0] + p[0][1])))
+@pytest.mark.parametrize("problem", LAYERS, ids=shape_of)
 def test_any_number_of_threads_gives_the_same_bits(problem):
     shapes, attributes, seed = problem
     x, w, g = arrays(shapes, seed)
