@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -104,11 +105,19 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             label = None if y is None else y[start:end]
             part = vae.log_likelihood(net, x[start:end], label, k=args.draws, seed=start)
             done = np.concatenate([done, np.stack(part)], axis=1)
-            np.savez(path, estimates=done, of=of)
+            save(path, estimates=done, of=of)
             bar.update(end - start)
             bar.set_postfix(nats=f"{-done[0].mean():.2f}")
     found = vae.Likelihood(*done[:, :n]).summary(args.draws)
-    return {**found, "test digits": test.source.split()[0], "minutes": (time.perf_counter() - began) / 60}
+    return {**found, "test set": f"{test.name}, {len(test):,} images", "minutes": (time.perf_counter() - began) / 60}
+
+
+def save(path: Path, **arrays: Any) -> None:
+    """Beside and renamed: whoever stops this meanwhile loses a part, not the whole."""
+    part = path.with_name(f".{path.name}.part")
+    with open(part, "wb") as file:
+        np.savez(file, **arrays)
+    os.replace(part, path)
 
 
 def publish(run: Path, to: Path, name: str) -> None:
@@ -118,9 +127,9 @@ def publish(run: Path, to: Path, name: str) -> None:
     config = result["config"]
     kept = json.loads(to.with_suffix(".json").read_text()) if to.with_suffix(".json").exists() else {}
     found = {
-        "name": name, "command": "; ".join([*result["command"], likelihood["command"]]), "budget": config["budget"],
+        "name": name, "command": " && ".join([result["command"], likelihood["command"]]), "budget": config["budget"],
         **{key: result[key] for key in ("minutes", "steps", "threads", "date")}, "seed": config["seed"],
-        "machine": {key: result[key] for key in ("cpu", "backend", "minigen", "numpy", "python")},
+        **{key: result[key] for key in ("machine", "backend", "minigen", "numpy", "python")},
         "figures": {**{key: likelihood[key] for key in FIGURES}, "active_units": result["active_units"]},
         "kl_per_dimension": result["kl_per_dimension"], "health": result["health"], "config": config,
         **{key: kept[key] for key in ("judged", "tried") if key in kept},

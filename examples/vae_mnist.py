@@ -42,12 +42,14 @@ class VAEExperiment(training.Experiment):
     defaults = {"epochs": 30, "batch_size": 128, "lr": 4e-3}
     sampler = ("ema",)
     health = (
-        Healthy("kl", 15, 35, "nats that a code carries; near 0 the decoder ignores it: lower --beta or --lr"),
-        Healthy("active", 10, 60, "codes that answer to the image; few of many: posterior collapse, lower --beta"),
-    )
+        Healthy("kl", 5, 35, "nats that a code carries; near 0 the decoder ignores it: lower --beta or --lr"),
+        Healthy("active share", 0.6, 1, "of the codes answer to the image, the others have collapsed: lower --beta or "
+                "--lr, a longer --warm-up; or there are more of them than it takes: a smaller --latent"),
+        Healthy("diversity", 0.3, 1.1, "how much samples differ, real digits 1; near 0 all are one: see kl"),
+    )  # fmt: skip
     curves = {
         "nats per digit": ("loss", "test loss"), "what the loss is made of": ("reconstruction", "kl"),
-        "codes in use": ("active",),
+        "codes in use": ("active share",),
     }  # fmt: skip
 
     @classmethod
@@ -56,8 +58,8 @@ class VAEExperiment(training.Experiment):
         add("--network", choices=sorted(vae.NETWORKS), default="dense",
             help="n4: 784-400-20, as in the articles; dense: residual blocks of width 500; conv: convolutions on 7 x 7 "
             "cells; mixed: dense encoder, convolutional decoder (default %(default)s)")  # fmt: skip
-        add("--latent", type=training.arguments.positive, default=40,
-            help="numbers in a code; 2 can be drawn as a plane (default %(default)s)")  # fmt: skip
+        add("--latent", type=training.arguments.positive,
+            help="numbers in a code; 2 can be drawn as a plane (default 20 for n4, else 40)")  # fmt: skip
         add("--conditional", action="store_true", help="tell encoder and decoder the label: draws with --classes")
         add("--beta", type=training.arguments.positive_float, default=1.0,
             help="weight of the divergence: above 1 a beta-VAE (default %(default)s)")  # fmt: skip
@@ -75,6 +77,7 @@ class VAEExperiment(training.Experiment):
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
+        config["latent"] = config["latent"] or (20 if config["network"] == "n4" else 40)
         if config["k"] > 1 and config["beta"] != 1:
             raise ValueError("--k above 1 is a bound on log p(x), and --beta is none: leave out one of them")
 
@@ -109,7 +112,7 @@ class VAEExperiment(training.Experiment):
             "loss": training.finite("loss", loss),
             "reconstruction": -bound.reconstruction.mean().item(),
             "kl": bound.kl.sum(1).mean().item(),
-            "active": vae.active_units(bound.mean.numpy()),
+            "active share": vae.active_units(bound.mean.numpy()) / self.net.latent,
         }
         self.optimiser.zero_grad()
         loss.backward()

@@ -80,11 +80,16 @@ def save_side_by_side(panels: Mapping[str, np.ndarray], path: PathLike, columns:
 def save_curves(
     rows: Sequence[Mapping[str, float]], panels: Mapping[str, Sequence[str]], path: PathLike, x: str = "step"
 ) -> None:
-    """Columns of ``rows`` against ``x``: one panel per title, faint as measured and bold as a running mean."""
+    """Columns of ``rows`` against ``x``: one panel per title, faint as measured and bold as a running mean.
+
+    The heights shown are those of the means after the first twentieth: a loss falls from so far up that the rest of its
+    curve would be a flat line.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.5 * len(panels), 3.6), layout="constrained")
     for axes, (title, names) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        shown = []
         for name, colour in zip(names, _PALETTE, strict=False):
             found = [(r[x], r[name]) for r in rows if name in r]
             if found:
@@ -92,7 +97,12 @@ def save_curves(
                 axes.plot(xs, ys, color=colour, alpha=0.25, linewidth=0.8)
                 width = max(len(ys) // 40, 1)
                 smooth = np.convolve(ys, np.ones(width) / width, mode="valid")
-                axes.plot(xs[len(xs) - len(smooth) :], smooth, color=colour, label=name)
+                at = xs[len(xs) - len(smooth) :]
+                axes.plot(at, smooth, color=colour, label=name)
+                shown += [y for y in smooth[at >= 0.05 * xs[-1]] if np.isfinite(y)]
+        if shown:
+            margin = 0.15 * (max(shown) - min(shown)) or 1.0
+            axes.set_ylim(min(shown) - margin, max(shown) + margin)
         axes.set_title(title, color=_INK)
         axes.set_xlabel(x)
         axes.grid(alpha=0.2)
