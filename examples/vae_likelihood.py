@@ -45,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--out", type=Path, help="folder for likelihood.npz and .json (default: the checkpoint's)")
     add("--publish", type=Path, metavar="FOLDER/NAME", help="write the run's result and pictures there, too")
     add("--name", default="VAE", help="of the result, where it's published (default %(default)s)")
+    add("--tried", help="what else was tried, in words, for the page of results")
     args = parser.parse_args(argv)
     if args.threads:
         minigen.set_num_threads(args.threads)
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         folder = place(args)
         (folder / "likelihood.json").write_text(json.dumps(result, indent=2) + "\n")
         if args.publish:
-            publish(folder, args.publish, args.name)
+            publish(folder, args.publish, args.name, args.tried)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -120,7 +121,7 @@ def save(path: Path, **arrays: Any) -> None:
     os.replace(part, path)
 
 
-def publish(run: Path, to: Path, name: str) -> None:
+def publish(run: Path, to: Path, name: str, tried: str | None = None) -> None:
     """TO.json, as ``python -m minigen.kernels.bench results`` wants it for its table, and the pictures TO_*.png."""
     result = json.loads((run / "result.json").read_text())
     likelihood = json.loads((run / "likelihood.json").read_text())
@@ -137,6 +138,8 @@ def publish(run: Path, to: Path, name: str) -> None:
     counts = likelihood["draws"] == 5000 and likelihood["digits"] == 10_000 and not config["conditional"]
     if counts and config["budget"] in (10, 60) and config["data"] == "mnist":
         found["row"] = "vae"
+    if tried:
+        found["tried"] = tried
     to.parent.mkdir(parents=True, exist_ok=True)
     to.with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
     for picture in PICTURES:

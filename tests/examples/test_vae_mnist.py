@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from minigen import checkpoint
+from minigen.data import MNIST
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +62,17 @@ def test_smoke_writes_everything_and_its_checkpoint_draws_and_is_measured(script
     assert "--digits 60 --draws 20" in published["command"]
     names = {p.name for p in (tmp_path / "results").glob("*.png")}
     assert names == {f"ten_minutes_{p}.png" for p in (*pictures, "samples")}
+
+
+def test_the_weights_that_come_with_minigen_draw_digits(script, tmp_path):
+    script("vae_mnist", "--pretrained", "--sample", 100, "--out", "digits.npz")
+    images = np.load(tmp_path / "digits.npz")["images"]
+    assert images.shape == (100, 28, 28)
+    real = MNIST("embedded", train=False).images
+    nearest = [np.square(real.reshape(-1, 784) / 255.0 - image.ravel() / 255.0).sum(axis=1).min() for image in images]
+    assert np.median(nearest) < 60, np.median(nearest)  # of noise it is over 200
+    out = script("vae_likelihood", "pretrained", "--data", "embedded", "--digits", 20, "--draws", 50).stdout
+    assert float(re.findall(r"([\d.]+) nats per digit", out)[0]) < 110
 
 
 def test_a_conditional_one_draws_the_classes_that_are_asked_for(script, tmp_path):
