@@ -24,7 +24,15 @@ SHEET = 8 * CLASSES  # images on a sample sheet
 STEPS, SHEET_STEPS = 50, 25  # from noise to a picture
 WARM_UP = 100  # steps in which the learning rate rises
 BATCH = 500  # images that are drawn at once
-HALVES = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
+HALVES: dict[str, Any] = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
+
+BY_LEVEL = (  # of v under the cosine schedule
+    Healthy("loss 1/4", 0.12, 0.22, "little noise, the strokes' edges: above, they stay blurred"),
+    Healthy("loss 2/4", 0.06, 0.12, "the strokes' form: above, digits have gaps"),
+    Healthy("loss 3/4", 0.07, 0.14, "which strokes belong together: above, digits fall apart"),
+    Healthy("loss 4/4", 0.12, 0.24, "almost all noise, the first guess: above, time or class is not used"),
+)
+DIVERSITY = Healthy("diversity", 0.7, 1.2, "below: samples are alike or empty; above: they are noise")
 
 
 class Diffusion(training.Experiment):
@@ -52,13 +60,6 @@ class Diffusion(training.Experiment):
     curves = {
         "loss": ("loss",), "loss by noise level": ("loss 1/4", "loss 2/4", "loss 3/4", "loss 4/4"),
     }  # fmt: skip
-    health = (
-        Healthy("loss 1/4", 0.12, 0.22, "little noise, the strokes' edges: above, they stay blurred"),
-        Healthy("loss 2/4", 0.06, 0.12, "the strokes' form: above, digits have gaps"),
-        Healthy("loss 3/4", 0.07, 0.14, "which strokes belong together: above, digits fall apart"),
-        Healthy("loss 4/4", 0.12, 0.24, "almost all noise, the first guess: above, time or class is not used"),
-        Healthy("diversity", 0.7, 1.2, "below: samples are alike or empty; above: they are noise"),
-    )
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -109,6 +110,8 @@ class Diffusion(training.Experiment):
         ))  # fmt: skip
         self.optimiser = optim.Adam(self.net.parameters(), lr=config["lr"])
         self.ema = training.EMA(self.net, config["ema"])
+        known = (config["prediction"], config["schedule"]) == ("v", "cosine")
+        self.health = (*(BY_LEVEL if known else ()), DIVERSITY)
         self.way = argparse.Namespace(
             steps=min(SHEET_STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=1.0, repeats=5
         )  # how pictures are drawn in training
@@ -201,6 +204,8 @@ class Diffusion(training.Experiment):
 
     def starts(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Pictures to start from, uint8 (n, 28, 28), and their labels if they have any."""
+        images: np.ndarray
+        labels: np.ndarray | None
         path = self.way.start
         if path is None:
             test = training.dataset(self.settings["data"], train=False)
