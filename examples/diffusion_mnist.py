@@ -252,7 +252,7 @@ class Diffusion(training.Experiment):
         with self.ema.applied():
             start = minigen.randn(CLASSES, 1, 28, 28, generator=generator)
             way = list(denoising.reverse(self.process, predict, start, denoising.times(T, min(40, T))))
-        states = [way[i] for i in np.linspace(1, len(way) - 1, min(10, len(way) - 1)).astype(int)]
+        states = [way[i] for i in np.linspace(1, len(way) - 1, min(7, len(way) - 1)).astype(int)]
         x = np.stack([plot.to_uint8(s.x.numpy() / 2 if s.t else s.x.numpy(), -1, 1) for s in states])
         seen = np.stack([plot.to_uint8(s.x0.numpy()) for s in states if s.x0 is not None])
         reverse = np.concatenate([x, seen])  # (times, CLASSES, 28, 28): what there is, then what the network sees in it
