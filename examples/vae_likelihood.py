@@ -4,9 +4,9 @@
     python examples/vae_likelihood.py pretrained --data mnist --digits 100
     python examples/vae_likelihood.py CHECKPOINT --publish docs/results/vae_mnist/ten_minutes
 
-The estimate draws 5,000 codes for each of 10,000 digits: minutes for the dense networks, an hour for a convolutional
-one. So the estimates are kept, every 50 digits, in likelihood.npz beside the checkpoint: Ctrl-C and the same command
-again go on where it stopped, to the same numbers. likelihood.json has the result.
+The estimate draws 5,000 codes for each of 10,000 digits: twenty minutes of one core for the dense network, more for
+a convolutional one. So the estimates are kept, every 50 digits, in likelihood.npz beside the checkpoint: Ctrl-C and
+the same command again go on where it stopped, to the same numbers. likelihood.json has the result.
 """
 
 from __future__ import annotations

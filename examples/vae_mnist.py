@@ -71,7 +71,7 @@ class VAEExperiment(training.Experiment):
         add("--ema", type=float, default=0.999, help="decay of the averaged weights (default %(default)s)")
         add("--nll-digits", type=int, default=200,
             help="test digits whose likelihood is estimated at the end, 0 to leave it out (default %(default)s; all "
-            "10,000 take a quarter of an hour: examples/vae_likelihood.py)")  # fmt: skip
+            "10,000 take twenty minutes: examples/vae_likelihood.py)")  # fmt: skip
         add("--nll-draws", type=training.arguments.positive, default=5000,
             help="codes that each estimate draws (default %(default)s)")  # fmt: skip
 

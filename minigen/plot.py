@@ -135,6 +135,7 @@ def save_bars(values: np.ndarray, path: PathLike, title: str = "") -> None:
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axes = figure.subplots()
     axes.bar(np.arange(1, len(values) + 1), values, color=_PALETTE[0])
+    axes.locator_params(axis="x", integer=True)
     axes.set_title(title, color=_INK)
     axes.grid(alpha=0.2, axis="y")
     figure.savefig(path, dpi=110)

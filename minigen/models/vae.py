@@ -282,7 +282,7 @@ def conv(latent: int = 40, classes: int = 0, channels: int = 32, width: int = 25
 
 
 def mixed(latent: int = 40, classes: int = 0, channels: int = 32, width: int = 500) -> VAE:
-    """The dense encoder and the convolutional decoder, a quarter of the weights of a dense one."""
+    """The dense encoder and the convolutional decoder, a tenth of the weights of a dense one."""
     posterior = dense_stack(784 + classes, width, 2 * latent)
     return VAE(nn.Flatten(), posterior, conv_decoder(latent + classes, channels), latent, classes)
 
