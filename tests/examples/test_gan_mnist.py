@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from minigen import training
+from minigen.metrics import digits
+from minigen.training.pretrained import place
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--smoke", "--width", "4", "--batch-size", "20", "--threads", "1")
@@ -112,3 +114,14 @@ def test_bad_input_is_named(run, tmp_path):
     assert status == 1 and "treats each image by itself" in err
     assert not (tmp_path / "runs").exists()
     assert run(*small, "--data", one, "--condition", "none")[0] == 0  # a GAN without classes needs no labels
+
+
+def test_the_weights_that_come_with_minigen_draw_the_digits_that_are_asked_for(run):
+    assert run("--pretrained", "--classes", "0123456789", "--sample", 200)[0] == 0
+    with np.load("samples.npz") as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    read = digits.load().classify(images)
+    assert (read == labels).mean() > 0.9
+    assert place("gan_mnist").stat().st_size < 4 * 2**20
+    about = json.loads(place("gan_mnist").with_suffix(".json").read_text())
+    assert "examples/gan_mnist.py" in about["command"]
