@@ -80,6 +80,10 @@ class VAEExperiment(training.Experiment):
         config["latent"] = config["latent"] or (20 if config["network"] == "n4" else 40)
         if config["k"] > 1 and config["beta"] != 1:
             raise ValueError("--k above 1 is a bound on log p(x), and --beta is none: leave out one of them")
+        if not 0 <= config["warm_up"] <= 1:
+            raise ValueError(f"--warm-up is a part of the run, from 0 to 1, not {config['warm_up']}")
+        if config["nll_digits"] < 0:
+            raise ValueError(f"--nll-digits must be at least 0, not {config['nll_digits']}")
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)

@@ -111,6 +111,8 @@ def test_a_stopped_run_resumes_bitwise(script, tmp_path):
     ("name", "args", "words"),
     [
         ("vae_mnist", ["--k", "5", "--beta", "4", "--smoke"], "--k above 1 is a bound on log p(x), and --beta is none"),
+        ("vae_mnist", ["--warm-up", "-1", "--smoke"], "--warm-up is a part of the run, from 0 to 1, not -1.0"),
+        ("vae_mnist", ["--nll-digits", "-5", "--smoke"], "--nll-digits must be at least 0, not -5"),
         ("vae_mnist", ["--ema", "1", "--smoke"], "EMA: decay must be at least 0 and below 1"),
         ("vae_mnist", ["--data", "nowhere", "--smoke"], "there is no folder nowhere"),
         ("vae_likelihood", ["none.safetensors"], "there is no file none.safetensors"),
