@@ -2,7 +2,8 @@
 //     y = w x,    dx = w^T g,    dw = sum over images of g x^T.
 //
 // A pixel pays for being turned with 2 O multiplications here, not with 2 O KH KW, so planes are read and written where they
-// lie. Only the weight gradient turns x: its vectors run along channels, since sums along pixels would need one vector each.
+// lie. Only the weight gradient turns x, or g where that is less: its vectors run along channels, since sums along pixels would
+// need a vector each.
 #include "special.h"
 
 #include "../gated/in_place.h"
@@ -35,8 +36,8 @@ struct Gradient {
     index C, O, P, line, chunks, panels;
     const index *channel, *pixel, *map, *sum_row;
 
-    explicit Gradient(const Conv& s_)
-        : s(s_), C(s.C / s.G), O(s.O / s.G), P(s.OH * s.OW), line(ceil_div(C, VL) * VL), chunks(ceil_div(P, PIXELS)),
+    Gradient(const Conv& s_, index channels, index outputs)
+        : s(s_), C(channels), O(outputs), P(s.OH * s.OW), line(ceil_div(C, VL) * VL), chunks(ceil_div(P, PIXELS)),
           panels(ceil_div(C, TILE_COLUMNS)) {
         Tables tables(C + PIXELS + 2 * O);
         channel = tables.steps(C, P);
@@ -61,8 +62,8 @@ struct Gradient {
 
                 // What is needed next is asked for between two tiles: the next panel, and g of the next image.
                 const bool over = step + 1 == steps();
-                const float* const x_next = over ? xs + s.C * P : xs + channels(step + 1) * P + pixels(step + 1);
-                const float* const g_next = gs + s.O * P + p;
+                const float* const x_next = over ? xs + s.G * C * P : xs + channels(step + 1) * P + pixels(step + 1);
+                const float* const g_next = gs + s.G * O * P + p;
                 index asked = 0;
                 each_part(O, max_rows(vectors), [&](index o, index maps) {
                     for (const index until = (o + maps) * some / O; asked < until; ++asked) prefetch<false>(x_next + asked * P, count);
@@ -94,18 +95,21 @@ void pointwise_input(const float* g, const float* w, float* dx, const Conv& s) {
 }
 
 void pointwise_weight(const float* g, const float* x, float* dw, const Conv& s) {
-    const Gradient of(s);
+    const index C = s.C / s.G, O = s.O / s.G;
+    const bool swapped = O < C && O >= TILE_COLUMNS;  // dw^T = sum of x g^T: there is less of g to turn
+    const Gradient of(s, swapped ? O : C, swapped ? C : O);
     const index parts = least(s.N, PARTS), size = of.O * of.line;
     float* const sums = scratch_floats(Scratch::step, s.G * parts * size);
     parallel(s.G * parts, [&](index task) {
-        const index part = task % parts;
-        of.add_up(g, x, task / parts, part * s.N / parts, (part + 1) * s.N / parts, sums + task * size);
+        const index part = task % parts, first = part * s.N / parts, last = (part + 1) * s.N / parts;
+        of.add_up(swapped ? x : g, swapped ? g : x, task / parts, first, last, sums + task * size);
     });
-    for (index o = 0; o < s.O; ++o, dw += of.C) {
-        const float* const from = sums + o / of.O * parts * size + o % of.O * of.line;
-        __builtin_memcpy(dw, from, sizeof(float) * of.C);
+    float* sums_of = sums;
+    for (index group = 0; group < s.G; ++group, sums_of += parts * size, dw += O * C) {
         for (index part = 1; part < parts; ++part)
-            for (index c = 0; c < of.C; ++c) dw[c] += from[part * size + c];
+            for (index i = 0; i < size; ++i) sums_of[i] += sums_of[part * size + i];
+        for (index o = 0; o < O; ++o)
+            for (index c = 0; c < C; ++c) dw[o * C + c] = swapped ? sums_of[c * of.line + o] : sums_of[o * of.line + c];
     }
 }
 
