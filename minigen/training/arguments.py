@@ -41,7 +41,7 @@ def shared(group: argparse._ArgumentGroup, kind: type[Experiment]) -> None:
     add("--epochs", type=positive, help=f"passes over the data (default {epochs}, unless --steps or --budget is given)")
     add("--steps", type=positive, help=kind.steps_help)
     add("--budget", type=positive_float, metavar="MINUTES", help="stop after this time of training, over all resumes")
-    add("--batch-size", type=positive, help=f"{kind.items} a step (default %(default)s)")
+    add("--batch-size", type=positive, help=f"{kind.items} a step (default %(default)s; None: the model's own)")
     add("--lr", type=positive_float, help="the optimiser's learning rate (default %(default)s; None: the model's own)")
     add("--seed", type=int, help="decides weights, noise and order (default %(default)s)")
     add("--data", help=f"{kind.data_help} (default %(default)s)")
