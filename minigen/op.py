@@ -81,13 +81,13 @@ class Op:
 
     def bind(self, args: tuple, attrs: dict[str, Any]) -> tuple[Sequence[Tensor | None], dict[str, Any]]:
         """Inputs as Tensors of the promoted type; positional values beyond the inputs become attributes in order."""
-        if not self.variadic:
+        if not self.variadic and len(args) != self.arity:
             if len(args) > self.arity + len(self.attrs):
                 raise TypeError(f"{self.name}: takes at most {self.arity + len(self.attrs)} arguments, got {len(args)}")
             if len(args) > self.arity:
                 attrs = {**dict(zip(self.attrs, args[self.arity :], strict=False)), **attrs}
                 args = args[: self.arity]
-            elif len(args) < self.arity:
+            else:
                 args, attrs = self.named(args, attrs)
         if self.attrs:
             attrs = {**self.defaults, **attrs}
@@ -149,7 +149,7 @@ class Op:
         needs, keep_out, keeps = self.plans.get(mask) or self.plan(mask)
         kept = [
             x if keep or x is None else like(x.array.shape, x.array.dtype)
-            for x, keep in zip(inputs, keeps, strict=True)
+            for x, keep in zip(inputs, keeps)  # noqa: B905, asking takes as long as the loop
         ]
         out.node = node = Node(self, parents, kept, attrs or NO_ATTRS, needs)
         node.backend = be
@@ -164,7 +164,7 @@ class Op:
             attrs = {k: node.attrs[k] for k in self.wants[0] if k != "i"}
             return [self.rules[0](delta, z, kept, **attrs, i=i) if needed else None for i, needed in enumerate(needs)]
         grads: list[Tensor | None] = []
-        for needed, rule, wants, x in zip(needs, self.rules, self.wants, kept, strict=True):
+        for needed, rule, wants, x in zip(needs, self.rules, self.wants, kept):  # noqa: B905, asking takes as long
             if not needed:
                 grads.append(None)
                 continue

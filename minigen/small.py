@@ -59,7 +59,8 @@ def _method(op: SmallOp) -> Callable[[Tensor, Any], Tensor]:
     name, full = op.name, super(SmallOp, op).__call__
 
     def method(self: Tensor, other: Any) -> Tensor:
-        kernel = state.backend.small.get(name)
+        backend = state.backend
+        kernel = backend.small.get(name)
         if kernel is None or state.anomaly:
             return full(self, other)
         p = self.node
@@ -79,7 +80,7 @@ def _method(op: SmallOp) -> Callable[[Tensor, Any], Tensor]:
                 if number and keep_y:
                     other = _constant(other) if other else _new(other)  # 0.0 == -0.0, which are two numbers
                 kept = (self if keep_x else kept[0], other if keep_y else kept[1])
-            out.node = node = Node(op, (p, q), kept, NO_ATTRS, needs)
+            out.node = node = Node(op, (p, q), kept, NO_ATTRS, needs, backend)
             if keep_out:
                 node.out = (array, out._writes())
         return out

@@ -53,14 +53,16 @@ class Fused(Op):
         node = None
         if state.grad_enabled:
             parents = [None if x is None else x.node for x in inputs]
-            if parents.count(None) < len(parents):
-                node = Node(self, parents, inputs, attrs)
-                node.backend = be
+            needs = [p is not None for p in parents]
+            if True in needs:
+                node = Node(self, parents, inputs, attrs, needs, be)
+                log = _NO_WRITES
                 for i, out in enumerate(outs):
                     if i not in self.nondiff:
                         out.node = pick(node, i, len(outs)) if many else node
-                held = next((o for o in outs if _holds(saved, o.array)), None)
-                node.out = (saved, [0, 0] if held is None else held._writes())
+                    if _holds(saved, out.array):
+                        log = out._writes()
+                node.out = (saved, log)
         if watch:
             watch.op(self.name, began, inputs, outs)
         if state.anomaly:
@@ -110,9 +112,16 @@ def fused(reference: Callable, *, forward: str, vjp: str, nondiff: Sequence[int]
     return Fused(reference, forward, vjp, nondiff)
 
 
+_NO_WRITES = [0, 0]  # the log of what nobody but its node has
+
+
 def _holds(saved: Any, array: np.ndarray) -> bool:
     """Did the kernel save this very output for its backward pass? Then writing to it must be noticed."""
-    return saved is array or (isinstance(saved, tuple) and any(a is array for a in saved))
+    if isinstance(saved, tuple):
+        for a in saved:  # `in` would compare their elements
+            if a is array:
+                return True
+    return saved is array
 
 
 class _Pick:

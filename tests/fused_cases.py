@@ -54,7 +54,7 @@ def classes(draw):
     n, k = draw(SIZES), draw(SIZES.filter(bool))
     rng = np.random.default_rng(draw(SEEDS))
     x = rng.uniform(-3, 3, (n, k)) * rng.choice([1.0, 10.0], (n, 1))
-    return [x, rng.integers(0, k, n)], {}, LAYOUTS
+    return [x, rng.integers(0, k, n)], {"reduction": draw(st.sampled_from(["none", "mean", "sum"]))}, LAYOUTS
 
 
 @st.composite

@@ -84,7 +84,8 @@ def channel_norms(name):
 
 def cross_entropies():
     for n, classes in [(1, 1), (5, 10), (3, 127), (2, 129), (2, 700)]:
-        yield pair("cross_entropy", 5 * numbers(n, classes), np.arange(n) * 7 % classes)
+        for reduction in ("none", "mean", "sum"):
+            yield pair("cross_entropy", 5 * numbers(n, classes), np.arange(n) * 7 % classes, reduction)
 
 
 def embeddings():

@@ -33,11 +33,12 @@ def installed_layout(tmp_path: Path) -> Path:
     for entry in (ROOT / "minigen").iterdir():
         (package / entry.name).symlink_to(entry)
     (package / "kernels").symlink_to(ROOT / "kernels")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
 
 
 def mypy(folder: Path) -> str:
-    return run("mypy", "--config-file", str(ROOT / "pyproject.toml"), "-p", "minigen", cwd=folder)
+    return run("mypy", "--config-file", str(ROOT / "pyproject.toml"), "-p", "minigen", "-p", "examples", cwd=folder)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@
 namespace minigen {
 namespace {
 
-constexpr index SMALL = 1024;  // beyond it NumPy's vector loops win back what they cost
+constexpr index SMALL = 8192;  // beyond it NumPy's wider vectors win back what they cost
 constexpr int READY = 0x0101;  // NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_ALIGNED
 
 // An array that is one for us, or a Python number, which is as good as a 0-d one.
@@ -68,8 +68,16 @@ template <class F> PyObject* small(PyObject*, PyObject* const* args, Py_ssize_t 
                                                       nullptr, 0, nullptr);
     if (!out) return nullptr;
     float* const z = reinterpret_cast<float*>(py::detail::array_proxy(out)->data);
-    const index dx = x.axes > 0, dy = y.axes > 0;
-    for (index i = 0; i < larger.size; ++i) z[i] = F::of(x.data[dx * i], y.data[dy * i]);
+    const index n = larger.size;
+    if (!x.axes) {
+        const float left = *x.data;
+        for (index i = 0; i < n; ++i) z[i] = F::of(left, y.data[i]);
+    } else if (!y.axes) {
+        const float right = *y.data;
+        for (index i = 0; i < n; ++i) z[i] = F::of(x.data[i], right);
+    } else {
+        for (index i = 0; i < n; ++i) z[i] = F::of(x.data[i], y.data[i]);
+    }
     return out;
 }
 

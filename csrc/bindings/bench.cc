@@ -42,7 +42,7 @@ Matrix blas_matrix(const Array& a) {
     a.expect_dims(2);
     const index row = a.array.strides(0) / 4, col = a.array.strides(1) / 4;
     if (!(col == 1 && row >= a.shape[1]) && !(row == 1 && col >= a.shape[0]))
-        throw py::value_error(a.name + " must have contiguous rows or contiguous columns");
+        throw py::value_error(a.name() + " must have contiguous rows or contiguous columns");
     return {a.data(), a.shape[0], a.shape[1], row, col};
 }
 

@@ -25,15 +25,15 @@ Conv conv_sizes(const Array& x, const Array& w, const Array& y, Pair stride, Pai
     Conv s{x.shape[0], x.shape[1], x.shape[2], x.shape[3], w.shape[0], w.shape[2], w.shape[3], 0, 0, stride.first,
            stride.second, padding.first, padding.second, dilation.first, dilation.second, groups};
     if (s.C % s.G || s.O % s.G)
-        throw py::value_error("groups " + std::to_string(s.G) + " must divide the channels of " + x.name + " " + text(x.shape) +
-                              " and the filters of " + w.name + " " + text(w.shape));
+        throw py::value_error("groups " + std::to_string(s.G) + " must divide the channels of " + x.name() + " " + text(x.shape) +
+                              " and the filters of " + w.name() + " " + text(w.shape));
     w.expect({s.O, s.C / s.G, s.KH, s.KW});
     const auto out_size = [&](index size, index k, index stride, index padding, index dilation) {
-        if (k < 1) throw py::value_error(w.name + " must have a kernel of at least 1 x 1, got the shape " + text(w.shape));
+        if (k < 1) throw py::value_error(w.name() + " must have a kernel of at least 1 x 1, got the shape " + text(w.shape));
         const double reach = static_cast<double>(size) + 2.0 * padding - static_cast<double>(dilation) * (k - 1) - 1;
         if (reach < 0 || reach > 9e15)
-            throw py::value_error("the dilated kernel of " + w.name + " " + text(w.shape) + " must fit into the padded " +
-                                  x.name + " " + text(x.shape));
+            throw py::value_error("the dilated kernel of " + w.name() + " " + text(w.shape) + " must fit into the padded " +
+                                  x.name() + " " + text(x.shape));
         return static_cast<index>(reach) / stride + 1;
     };
     s.OH = out_size(s.H, s.KH, s.SH, s.PH, s.DH);

@@ -15,17 +15,17 @@ struct Lists {
 
     Lists(std::initializer_list<const char*> names, std::initializer_list<const py::sequence*> lists) {
         const size_t count = (*lists.begin())->size();
+        arrays.reserve(count * lists.size());
+        parameters.reserve(count);
         for (size_t k = 0; k < lists.size(); ++k)
             if (lists.begin()[k]->size() != count)
                 throw py::value_error(std::string(names.begin()[k]) + " must have the same length as " + *names.begin() + ", " +
                                       std::to_string(count) + ", got " + std::to_string(lists.begin()[k]->size()));
         for (size_t i = 0; i < count; ++i) {
             float* data[4] = {};
-            Shape shape;
+            Extents shape;
             for (size_t k = 0; k < lists.size(); ++k) {
-                const std::string name = names.begin()[k] + ("[" + std::to_string(i) + "]");
-                const py::object value = (*lists.begin()[k])[i];
-                Array a = k == 1 ? input(name.c_str(), value) : output(name.c_str(), value);
+                Array a = listed(names.begin()[k], static_cast<index>(i), (*lists.begin()[k])[i], k != 1);
                 if (k == 0) shape = a.shape;
                 a.expect(shape);
                 data[k] = a.data();

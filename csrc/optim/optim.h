@@ -33,12 +33,12 @@ void sgd(const Parameter* parameters, index count, const SgdStep& step);
 
 // body(parameter, first, n) for every block [first, first + n) of every parameter.
 template <class Body> void each_block(const Parameter* parameters, index count, const Body& body) {
-    constexpr index BLOCK = 1 << 13;
+    constexpr index BLOCK = 1 << 13, ALONE = 32;  // so few blocks take less than twice the time to wake another thread
     index* const start = static_cast<index*>(scratch(Scratch::tables, sizeof(index) * (count + 1)));  // first block of each
     start[0] = 0;
     for (index p = 0; p < count; ++p) start[p + 1] = start[p] + ceil_div(parameters[p].size, BLOCK);
 
-    parallel(start[count], [&, start](index task) {
+    const auto one = [&, start](index task) {
         index low = 0, high = count;  // the tensor with start[low] <= task < start[low + 1]
         while (high - low > 1) {
             const index middle = (low + high) / 2;
@@ -46,7 +46,9 @@ template <class Body> void each_block(const Parameter* parameters, index count, 
         }
         const index first = (task - start[low]) * BLOCK;
         body(parameters[low], first, least(BLOCK, parameters[low].size - first));
-    });
+    };
+    if (start[count] > ALONE) return parallel(start[count], one);
+    for (index task = 0; task < start[count]; ++task) one(task);
 }
 
 }  // namespace VARIANT

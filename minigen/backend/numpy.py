@@ -163,17 +163,35 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
         x, y = saved
         return (delta * (NumpyBackend.sigmoid(self, x)[0] - y) if mask[0] else None, -delta * x if mask[1] else None)
 
-    def cross_entropy(self, x: Array, labels: Array) -> tuple[Array, Any]:
+    def cross_entropy(self, x: Array, labels: Array, reduction: str) -> tuple[Array, Any]:
+        if isinstance(labels, np.ndarray) and labels.size and not (labels.min() >= 0 and labels.max() < x.shape[1]):
+            raise IndexError(f"labels must be 0 to {x.shape[1] - 1}, got {labels.min()} to {labels.max()}")
         z = x - x.max(axis=1, keepdims=True)
         lse = np.log(np.exp(z).sum(axis=1, keepdims=True))
         log_p = z - lse
-        return -np.take_along_axis(log_p, labels[:, None], axis=1)[:, 0], (log_p, labels)
+        loss = -np.take_along_axis(log_p, labels[:, None], axis=1)[:, 0]
+        return self.reduced(loss, reduction), (log_p, labels, reduction)
 
     def cross_entropy_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
-        log_p, labels = saved
+        log_p, labels, reduction = saved
         p = np.exp(log_p)
         p[np.arange(len(labels), like=labels), labels] -= 1  # softmax minus one-hot
-        return (p * delta[:, None], None)
+        return (p * self.spread(delta, reduction, labels.shape)[:, None], None)
+
+    def reduced(self, loss: Array, reduction: str) -> Array:
+        """The losses of all samples, their sum, or their mean."""
+        if reduction == "none":
+            return loss
+        total = loss.sum(dtype=np.float64)
+        return (total / loss.size if reduction == "mean" else total).astype(loss.dtype)
+
+    def spread(self, delta: Array, reduction: str, shape: tuple[int, ...]) -> Array:
+        """dC/d(loss of each sample), from that of what ``reduced`` has made of them."""
+        if reduction == "none":
+            return delta
+        each = np.empty_like(delta, shape=shape)
+        each[...] = delta / math.prod(shape) if reduction == "mean" else delta
+        return each
 
     # batch norm over axis 1 -----------------------------------------------------------------------
     def batch_norm(

@@ -38,13 +38,15 @@ def number_of(name: str, argument: str, value: Any) -> float:
 
 
 def same_dtype(name: str, **tensors: Tensor | None) -> None:
+    first = None
     for k, t in tensors.items():
-        if t is not None:
-            tensor_of(name, k, t, floating=False)
-    given = {k: t.dtype for k, t in tensors.items() if t is not None}
-    if len(set(given.values())) > 1:
-        words = ", ".join(f"{k} is {v}" for k, v in given.items())
-        raise TypeError(f"{name}: {words}; convert them to one type with .to(dtype)")
+        if t is None:
+            continue
+        dtype = tensor_of(name, k, t, floating=False).array.dtype
+        first = first or dtype
+        if dtype != first:
+            words = ", ".join(f"{k} is {t.dtype}" for k, t in tensors.items() if isinstance(t, Tensor))
+            raise TypeError(f"{name}: {words}; convert them to one type with .to(dtype)")
 
 
 def pair_of(name: str, input: Tensor, target: Tensor) -> None:

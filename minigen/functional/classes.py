@@ -13,7 +13,7 @@ from .. import dtypes, fused, ops
 from ..backend import may_look
 from ..tensor import Tensor
 from .check import number_of, same_dtype, tensor_of
-from .loss import reduced
+from .loss import reduced, reduction_of
 
 
 def nll_loss(
@@ -23,7 +23,7 @@ def nll_loss(
 
     target: int64 labels 0..K-1, shape (N), () or (N, d1, ...). 'mean' divides by sum w_k.
     """
-    _, counted = _labels("nll_loss", input, target, weight, ignore_index)
+    counted = _counted("nll_loss", input, target, _shapes("nll_loss", input, target, weight), ignore_index)
     return _averaged("nll_loss", *_picked(input, target, weight, counted), reduction)
 
 
@@ -49,9 +49,16 @@ def cross_entropy(
     tensor_of(name, "input", input)
     if isinstance(target, Tensor) and dtypes.is_floating(target.dtype) and target.shape == input.shape and input.ndim:
         return _of_probabilities(input, target, weight, ignore_index, reduction, e)
-    axis, counted = _labels(name, input, target, weight, ignore_index)
-    if input.ndim == 2 and weight is None and counted is None and not e:
-        return reduced(name, fused.cross_entropy(input, target), reduction)
+    axis = _shapes(name, input, target, weight)
+    plain = input.ndim == 2 and weight is None and not e
+    if plain and isinstance(target.array, np.ndarray) and not 0 <= ignore_index < input.shape[1]:
+        try:
+            return fused.cross_entropy(input, target, reduction=reduction_of(name, reduction))
+        except IndexError:  # the kernel has met a label that is no class: to be ignored, or wrong
+            pass
+    counted = _counted(name, input, target, axis, ignore_index)
+    if plain and counted is None:
+        return fused.cross_entropy(input, target, reduction=reduction_of(name, reduction))
     log_p = fused.log_softmax(input, dim=axis)
     loss, count = _picked(log_p, target, weight, counted)
     if not e:
@@ -63,10 +70,8 @@ def cross_entropy(
     return _averaged(name, loss * (1 - e) + smooth * (e / K), count, reduction)
 
 
-def _labels(
-    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[int, Tensor | None]:
-    """The classes' axis, and which samples count (None: all). An error for labels that are none."""
+def _shapes(name: str, input: Tensor, target: Tensor, weight: Tensor | None) -> int:
+    """The classes' axis; an error for types and shapes that do not fit."""
     tensor_of(name, "input", input)
     tensor_of(name, "target", target, floating=False)
     axis = min(input.ndim - 1, 1)
@@ -81,14 +86,20 @@ def _labels(
     if not K:
         raise ValueError(f"{name}: input of shape {input.shape} has no classes; K must be at least 1")
     _weights(name, input, weight, K)
+    return axis
+
+
+def _counted(name: str, input: Tensor, target: Tensor, axis: int, ignore_index: int) -> Tensor | None:
+    """Which samples count (None: all). An error for labels that are none."""
+    K = input.shape[axis]
     ignored = target.array == ignore_index
     wrong = ((target.array < 0) | (target.array >= K)) & ~ignored
     if not may_look(target.array):
-        return axis, Tensor(~ignored)
+        return Tensor(~ignored)
     if wrong.any():
         bad = target.array[wrong].tolist()[0]
         raise IndexError(f"{name}: label {bad} is out of range for {K} classes; labels go from 0 to {K - 1}")
-    return axis, Tensor(~ignored) if ignored.any() else None
+    return Tensor(~ignored) if ignored.any() else None
 
 
 def _weights(name: str, input: Tensor, weight: Tensor | None, K: int) -> None:

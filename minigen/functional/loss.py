@@ -11,9 +11,14 @@ from ..tensor import Tensor
 from .check import number_of, pair_of, tensor_of
 
 
-def reduced(name: str, loss: Tensor, reduction: str, weight: Tensor | None = None) -> Tensor:
+def reduction_of(name: str, reduction: str) -> str:
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    return reduction
+
+
+def reduced(name: str, loss: Tensor, reduction: str, weight: Tensor | None = None) -> Tensor:
+    reduction_of(name, reduction)
     if weight is not None:
         fits(name, "weight", weight, loss)
         loss = loss * weight

@@ -127,8 +127,9 @@ class Sequential(_Listed):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        for module in self:
-            input = module(input)
+        for module in list(self.__dict__.values()):
+            if isinstance(module, Module):
+                input = module(input)
         return input
 
     def __getitem__(self, i: int | slice) -> Any:

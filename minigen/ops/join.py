@@ -116,7 +116,10 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of all slices along ``dim``, which goes away."""
     check_tensor("unbind", input)
     n, axis = _length("unbind", input, dim)
-    return tuple(getitem(input, index=(*(slice(None),) * axis, i, ...)) for i in range(n))
+    indices = [(*(slice(None),) * axis, i, ...) for i in range(n)]
+    if 0 < n <= _FEW:
+        return _SPLIT(input, indices, axis, True)
+    return tuple(getitem(input, index=index) for index in indices)
 
 
 def _given(name: str, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -140,7 +143,7 @@ def _parts(tensor: Tensor, sizes: Sequence[int], axis: int) -> tuple[Tensor, ...
     ends = np.cumsum(sizes).tolist()
     indices = [(slice(None),) * axis + (slice(end - n, end), ...) for n, end in zip(sizes, ends, strict=True)]
     if len(sizes) <= _FEW:
-        return _SPLIT(tensor, indices, axis)
+        return _SPLIT(tensor, indices, axis, False)
     return tuple(getitem(tensor, index=index) for index in indices)
 
 
@@ -148,7 +151,10 @@ _FEW = 64  # the engine gathers the gradients of several outputs in lists, which
 
 
 class _Split:
-    """All parts of x at once, so that their gradients are joined once, and not each put into zeros and added up."""
+    """All parts of x at once, so that their gradients are joined once, and not each put into zeros and added up.
+
+    ``drops``: each part is one slice, without the axis.
+    """
 
     name = "split"
 
@@ -156,12 +162,12 @@ class _Split:
     def forward(x: Array, indices: Sequence[tuple]) -> list[Array]:
         return [x[index] for index in indices]
 
-    def __call__(self, x: Tensor, indices: Sequence[tuple], axis: int) -> tuple[Tensor, ...]:
+    def __call__(self, x: Tensor, indices: Sequence[tuple], axis: int, drops: bool) -> tuple[Tensor, ...]:
         watch = state.profile
         began = watch and watch.clock()
         arrays = self.forward(x.array, indices)
         if state.grad_enabled and x.node is not None:
-            node = Node(self, [x.node], [like(a.shape, a.dtype) for a in arrays], {"axis": axis})
+            node = Node(self, [x.node], [like(a.shape, a.dtype) for a in arrays], {"axis": axis, "drops": drops})
             outs = [Tensor(a, pick(node, i, len(arrays)), x._writes()) for i, a in enumerate(arrays)]
         else:
             outs = [Tensor(a, None, x._writes()) for a in arrays]
@@ -175,25 +181,32 @@ class _Split:
             Tensor(np.zeros(part.shape, part.dtype, like=known)) if d is None else d
             for part, d in zip(node.kept, delta, strict=True)
         ]
-        whole = None if state.grad_enabled else _whole([p.array for p in parts], node.attrs["axis"])
-        return [cat(*parts, dim=node.attrs["axis"]) if whole is None else Tensor(whole)]
+        axis, drops = node.attrs["axis"], node.attrs["drops"]
+        whole = None if state.grad_enabled else _whole([p.array for p in parts], axis, drops)
+        if whole is not None:
+            return [Tensor(whole)]
+        return [stack(parts, axis) if drops else cat(*parts, dim=axis)]
 
 
 _SPLIT = _Split()
 
 
-def _whole(parts: Sequence[Any], axis: int) -> Array | None:
+def _whole(parts: Sequence[Any], axis: int, drops: bool) -> Array | None:
     """The array that ``parts`` are neighbouring parts of along ``axis``, if they are: attention's gradients, say."""
     first = parts[0]
     if not isinstance(first, np.ndarray):
         return None
-    stride, at = first.strides[axis], _address(first)
+    at = _address(first)
+    stride = (_address(parts[-1]) - at) // max(len(parts) - 1, 1) if drops else first.strides[axis]
+    size = 0
     for part in parts:
         if part.strides != first.strides or _owner(part) is not _owner(first) or _address(part) != at or not part.size:
             return None
-        at += part.shape[axis] * stride
-    shape = (*first.shape[:axis], sum(part.shape[axis] for part in parts), *first.shape[axis + 1 :])
-    return np.lib.stride_tricks.as_strided(first, shape, first.strides, writeable=False)
+        length = 1 if drops else part.shape[axis]
+        size, at = size + length, at + length * stride
+    after = axis if drops else axis + 1
+    shape, strides = ((*of[:axis], n, *of[after:]) for of, n in ((first.shape, size), (first.strides, stride)))
+    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
 
 
 def _address(x: Array) -> int:

@@ -89,21 +89,25 @@ class Optimizer:
                 loss = closure()
         watch = _context.profile
         began = watch and watch.clock()
-        with no_grad(), np.errstate(all="ignore"):
-            for group in self.param_groups:
-                live = [self._live(p, group) for p in group["params"] if p.grad is not None]
-                if live:
-                    of(live[0].w).works_on(self, group)
-                    self.update(group, live)
+        with no_grad():
+            _context.quietly(self._update_all)
         self.steps_taken += 1
         if watch:
             watch.step(f"{type(self).__name__}.step", began, [p for g in self.param_groups for p in g["params"]])
         return loss
 
-    def _live(self, p: Tensor, group: dict[str, Any]) -> Live:
-        assert p.grad is not None
-        w, g = writable(p, f"{type(self).__name__}.step", "a leaf"), p.grad.array
-        return Live(w, np.negative(g, out=np.empty_like(g)) if group.get("maximize") else g, self.state[p])
+    def _update_all(self) -> None:
+        name = f"{type(self).__name__}.step"
+        for group in self.param_groups:
+            up = group.get("maximize")
+            live = []
+            for p in group["params"]:
+                if p.grad is not None:
+                    w, g = writable(p, name, "a leaf"), p.grad.array
+                    live.append(Live(w, np.negative(g, out=np.empty_like(g)) if up else g, self.state[p]))
+            if live:
+                of(live[0].w).works_on(self, group)
+                self.update(group, live)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; with ``set_to_none=False`` they become zeros, and momentum keeps moving."""

@@ -8,7 +8,7 @@ import pytest
 from minigen import _cpu
 
 PAIRS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
-SHAPES = [((), ()), ((3,), (3,)), ((2, 5), (2, 5)), ((0, 4), (0, 4)), ((), (7,)), ((2, 3), ()), ((1024,), (1024,))]
+SHAPES = [((), ()), ((3,), (3,)), ((2, 5), (2, 5)), ((0, 4), (0, 4)), ((), (7,)), ((2, 3), ()), ((8192,), (8192,))]
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -45,7 +45,7 @@ OTHERS = {
     "a bool": (x, True), "a huge number": (x, 10**400), "two numbers": (1.0, 2.0), "None": (x, None),
     "strided": (x[:, ::2], x[:, ::2]), "reversed": (x[::-1], x), "broadcast": (x, x[0]),
     "other sizes": (x, x[:, :5]), "misaligned": (np.zeros(97, np.uint8)[1:].view(np.float32).reshape(4, 6), x),
-    "large": (np.ones(1025, np.float32), np.ones(1025, np.float32)), "one element": (np.ones(1, np.float32), x),
+    "large": (np.ones(8193, np.float32), np.ones(8193, np.float32)), "one element": (np.ones(1, np.float32), x),
     "a subclass": (x.view(np.matrix), x),
 }  # fmt: skip
 

@@ -161,9 +161,10 @@ def test_probabilities_along_other_dimensions(dtype, name, dim):
 
 @dtypes
 @pytest.mark.parametrize("kind", [np.int64, np.int32])
-def test_cross_entropy(dtype, kind):
-    x, labels, delta = random(dtype, 6, 9), RNG.integers(0, 9, 6).astype(kind), random(dtype, 6)
-    (fast, fast_saved), (slow, slow_saved) = (be.cross_entropy(x, labels) for be in (CPP, NUMPY))
+@pytest.mark.parametrize("reduction, outputs", [("none", (6,)), ("mean", ()), ("sum", ())])
+def test_cross_entropy(dtype, kind, reduction, outputs):
+    x, labels, delta = random(dtype, 6, 9), RNG.integers(0, 9, 6).astype(kind), np.asarray(random(dtype, *outputs))
+    (fast, fast_saved), (slow, slow_saved) = (be.cross_entropy(x, labels, reduction) for be in (CPP, NUMPY))
     near(fast, slow, dtype)
     mask = (True, False)
     near(CPP.cross_entropy_vjp(fast_saved, mask, delta), NUMPY.cross_entropy_vjp(slow_saved, mask, delta), dtype)

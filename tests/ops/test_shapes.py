@@ -237,3 +237,39 @@ def test_the_gradients_of_parts_are_joined(used):
                             [((0, 1), (1, 3), (3, 6))[i] for i in used]])  # fmt: skip
     want = np.where([[i in used for i in (0, 1, 1, 2, 2, 2)]], x.detach().numpy(), 0)
     np.testing.assert_array_equal(again.numpy(), want)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("used", [(0, 1, 2), (2, 0), (1,)])
+def test_the_gradient_of_slices_is_that_of_indexing(axis, used):
+    x = minigen.randn(3, 3, 3).requires_grad_()
+    weights = [minigen.randn(3, 3) for _ in used]
+
+    def loss(slices):
+        return sum((slices[i] * slices[i] * w).sum() for i, w in zip(used, weights, strict=True))
+
+    (mine,) = minigen.grad(loss(x.unbind(axis)), x, create_graph=True)
+    (want,) = minigen.grad(loss([x[(slice(None),) * axis + (i,)] for i in range(3)]), x, create_graph=True)
+    again = [minigen.grad((g * g).sum(), x)[0] for g in (mine, want)]
+    np.testing.assert_allclose(mine.numpy(), want.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(*(g.numpy() for g in again), rtol=1e-6)
+
+
+@pytest.mark.parametrize("split", ["unbind", "chunk"])
+def test_gradients_that_lie_side_by_side_are_joined_without_a_copy(split):
+    """Queries, keys and values out of one projection, as a Transformer has them."""
+    N, T, H, E = 2, 5, 2, 4
+    x = minigen.randn(N, T, 3 * H * E).requires_grad_()
+
+    def loss(y):
+        if split == "unbind":
+            q, k, v = y.reshape(N, T, 3, H, E).permute(2, 0, 3, 1, 4).unbind(0)
+        else:
+            q, k, v = (part.reshape(N, T, H, E).transpose(1, 2) for part in y.chunk(3, -1))
+        return (minigen.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True) ** 2).sum()
+
+    loss(x).backward()
+    wide = x.detach().double().requires_grad_()
+    with minigen.use_backend("numpy"):
+        loss(wide).backward()
+    np.testing.assert_allclose(x.grad.numpy(), wide.grad.numpy(), rtol=1e-4, atol=1e-5)

@@ -55,7 +55,10 @@ class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttenti
         lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, step: int, decoupled: bool = False,
     ) -> None:  # fmt: skip
         settings = (lr, beta1, beta2, eps, weight_decay, step, decoupled)
-        lists = _parted(params, grads, exp_avgs, exp_avg_sqs)
+        try:
+            return _cpu.adam(params, grads, exp_avgs, exp_avg_sqs, *settings)
+        except (TypeError, ValueError):  # some are not for the kernel, which has not begun
+            lists = _parted(params, grads, exp_avgs, exp_avg_sqs)
         for update, columns in zip((_cpu.adam, super().adam), lists, strict=True):
             if columns:
                 update(columns[0], columns[1], columns[2], columns[3], *settings)
@@ -65,6 +68,10 @@ class CppBackend(Products, GatedUnits, Pointwise, Norm, Probability, HeadAttenti
         lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool,
     ) -> None:  # fmt: skip
         settings = (lr, momentum, dampening, weight_decay, nesterov)
+        try:
+            return _cpu.sgd(params, grads, velocities, *settings)
+        except (TypeError, ValueError):
+            pass
         for update, lists in zip((_cpu.sgd, super().sgd), _parted(params, grads, velocities), strict=True):
             if lists:
                 update(lists[0], lists[1], lists[2] if velocities is not None else None, *settings)

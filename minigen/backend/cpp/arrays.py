@@ -13,7 +13,10 @@ F32 = np.dtype(np.float32)
 
 def fast(*arrays: Array | None) -> bool:
     """Are all of these float32 (in native byte order)?"""
-    return all([a is None or a.dtype is F32 or a.dtype == F32 for a in arrays])
+    for a in arrays:  # noqa: SIM110, in half the time of all(...)
+        if a is not None and a.dtype is not F32 and a.dtype != F32:
+            return False
+    return True
 
 
 def ready(a: Array) -> Array:

@@ -12,6 +12,8 @@ from ..numpy import NumpyBackend
 from .arrays import F32, Array, fast, ready, rows
 from .native import kernels as _cpu
 
+_LABELS = np.dtype(np.int64)
+
 
 class _Classified(NamedTuple):
     """What cross_entropy keeps for its backward pass. The type tells it from what NumPy's keeps."""
@@ -20,6 +22,7 @@ class _Classified(NamedTuple):
     labels: Array
     top: Array
     log_sum: Array
+    reduction: str
 
 
 def _last(x: Array, dim: int) -> bool:
@@ -52,19 +55,21 @@ class Probability(NumpyBackend):
             return super().log_softmax_vjp(saved, mask, delta)
         return (_along_rows(_cpu.log_softmax_vjp, delta, y),)
 
-    def cross_entropy(self, x: Array, labels: Array) -> tuple[Array, Any]:
-        if not fast(x) or x.ndim != 2 or labels.dtype != np.int64 or not x.shape[1]:
-            return super().cross_entropy(x, labels)
+    def cross_entropy(self, x: Array, labels: Array, reduction: str) -> tuple[Array, Any]:
+        if not fast(x) or x.ndim != 2 or labels.dtype != _LABELS or not x.shape[1]:
+            return super().cross_entropy(x, labels, reduction)
         x, labels = ready(x), ready(labels)
-        loss, top, log_sum = (np.empty(len(x), F32) for _ in range(3))
+        loss, top, log_sum = np.empty((3, len(x)), F32)
         _cpu.cross_entropy(x, labels, loss, top, log_sum)
-        return loss, _Classified(x, labels, top, log_sum)
+        return self.reduced(loss, reduction), _Classified(x, labels, top, log_sum, reduction)
 
     def cross_entropy_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         if not isinstance(saved, _Classified):
             return super().cross_entropy_vjp(saved, mask, delta)
+        *kept, reduction = saved
+        each = self.spread(delta, reduction, saved.labels.shape)
         dx = np.empty(saved.x.shape, F32)
-        _cpu.cross_entropy_vjp(ready(delta).astype(F32, copy=False), *saved, dx)
+        _cpu.cross_entropy_vjp(ready(each).astype(F32, copy=False), *kept, dx)
         return dx, None
 
 

@@ -21,6 +21,7 @@ class Classified(NamedTuple):
     labels: Array
     top: Array
     log_sum: Array
+    reduction: str
 
 
 class Normalised(NamedTuple):
@@ -101,21 +102,22 @@ class Rows(Composed):
         self.launch("softmax/vjp", "softmax_vjp", (y.size // n,), (256,), args)
         return dx
 
-    def cross_entropy(self, x: Array, labels: Array) -> tuple[Array, Any]:
+    def cross_entropy(self, x: Array, labels: Array, reduction: str) -> tuple[Array, Any]:
         fits = x.dtype == F32 and x.ndim == 2 and labels.dtype == np.int64 and x.size
         if self.rung("cross_entropy") is None or not fits:
-            return super().cross_entropy(x, labels)
+            return super().cross_entropy(x, labels, reduction)
         x, labels = self.ready(x), self.ready(labels)
         loss, top, log_sum = (self.xp.empty(len(x), F32) for _ in range(3))
         args = [x, labels, loss, top, log_sum, *x.shape]
         self.launch("loss/cross_entropy", "cross_entropy", (len(x),), (128,), args)
-        return loss, Classified(x, labels, top, log_sum)
+        return self.reduced(loss, reduction), Classified(x, labels, top, log_sum, reduction)
 
     def cross_entropy_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         if not isinstance(saved, Classified):
             return super().cross_entropy_vjp(saved, mask, delta)
         dx, (rows, n) = self.xp.empty(saved.x.shape, F32), saved.x.shape
-        args = [*saved, self.ready(delta), dx, rows, n]
+        *kept, reduction = saved
+        args = [*kept, self.ready(self.spread(delta, reduction, saved.labels.shape)), dx, rows, n]
         self.launch("loss/cross_entropy", "cross_entropy_vjp", (rows,), (128,), args)
         return dx, None
 

@@ -115,6 +115,7 @@ def r1_penalty(D: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
 def _slopes(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """grad_x d(x) of each image, (N, C H W): of the sum over the batch, each image has its own gradient."""
     (slope,) = grad(D(x).sum(), x, create_graph=True)
+    assert slope is not None  # every image has one
     return slope.flatten(1)
 
 

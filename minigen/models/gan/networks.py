@@ -36,9 +36,11 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        if self.classes and labels is None:
+        if not self.classes:
+            return self.main(z)
+        if labels is None:
             raise ValueError(f"labels: this generator knows {self.classes} classes; say which to draw, (N,) int64")
-        return self.main(cat(z, one_hot(labels, self.classes).to(z.dtype), dim=1) if self.classes else z)
+        return self.main(cat(z, one_hot(labels, self.classes).to(z.dtype), dim=1))
 
 
 class Discriminator(nn.Module):
