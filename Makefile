@@ -70,6 +70,7 @@ $(VENV)/.examples: $(VENV)/.made $(BUILD)
 $(VENV)/.test: $(VENV)/.made $(BUILD)
 	@echo "Installing minigen and its test tools into $(VENV): this compiles the C++ kernels, about a minute ..."
 	$(PIP) -e ".[test]"
+	-$(PIP) -e ".[cuda-check]" || echo "Without these wheels, the tests that compile CUDA kernels say NOT RUN."
 	@$(PY) -m minigen doctor
 	@touch $(VENV)/.examples $@
 

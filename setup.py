@@ -109,6 +109,6 @@ setup(
     package_dir={"minigen": "minigen", "minigen.kernels": "kernels"},
     package_data={
         "minigen": ["py.typed", "**/*.npz", "**/*.safetensors", "**/*.json", "**/*.[gx]z", "**/NOTICE*"],
-        "minigen.kernels": ["**/*.cu", "**/*.cuh", "emulator/**/*.cc", "emulator/**/*.h"],
+        "minigen.kernels": ["**/*.cu", "**/*.cuh", "**/*.json", "emulator/**/*.cc", "emulator/**/*.h"],
     },
 )

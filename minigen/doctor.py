@@ -5,23 +5,26 @@ import importlib.metadata
 import io
 import os
 import platform
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
 
 from . import backend
+from .tensor import on_host, placed
 
 
 def doctor() -> int:
     """Print the findings. Returns 0 if at least one backend computes rightly, else 1."""
-    for title, lines in (("minigen", versions()), ("packages", packages()), ("data", data())):
+    for title, lines in (("minigen", versions()), ("packages", packages()), ("gpu", gpu()), ("data", data())):
         print(title, *lines, sep="\n  ")
     print("backends")
     usable = 0
-    for name, reason in backend.available().items():
+    for name in (*backend.available(), "emulator"):
+        reason = backend.reason(name)
         verdict = f"NOT AVAILABLE: {reason}" if reason else check(name)
-        usable += verdict.startswith("ok")
-        print(f"  {name:<6} {verdict}")
+        usable += verdict.startswith("ok") and name != "emulator"
+        print(f"  {name:<8} {verdict}")
     if not usable:
         print("No backend computes rightly here. Reinstall minigen and its dependencies.")
     return 0 if usable else 1
@@ -38,6 +41,45 @@ def packages() -> Iterator[str]:
     """The ones that only pictures need."""
     for name in ("matplotlib", "Pillow"):
         yield f"{name} {version(name) or 'is missing: no pictures. Remedy: pip install matplotlib Pillow'}"
+
+
+def gpu() -> Iterator[str]:
+    """What device="cuda" stands on, and which of our own kernels compute there."""
+    from .backend.cuda.loading import VERIFIED, verified
+
+    found = [f"{name} {version(name)}" for name in _GPU_PACKAGES if version(name)]
+    yield ", ".join(found) or "no CuPy, no NVRTC, no Numba. For device=\"cuda\": pip install 'minigen[cuda]'"
+    try:
+        import cupy
+    except ImportError as error:
+        yield f"CuPy cannot be imported: {error}"
+    else:
+        runtime = cupy.cuda.runtime
+        driver = runtime.driverGetVersion()
+        built = number(runtime.runtimeGetVersion())
+        yield f"driver {'for CUDA ' + number(driver) if driver else 'NOT FOUND'}, CuPy for CUDA {built}"
+        with contextlib.suppress(RuntimeError):
+            yield "NVRTC {}.{}".format(*cupy.cuda.nvrtc.getVersion())
+        with contextlib.suppress(RuntimeError):
+            seen = runtime.getDeviceProperties(0)
+            memory = seen["totalGlobalMem"] / 2**30
+            yield f"{seen['name'].decode()}, compute capability {seen['major']}.{seen['minor']}, {memory:.0f} GiB"
+    compiler = shutil.which(os.environ.get("CXX", "g++").split()[-1])
+    yield f"C++ compiler {compiler or 'is missing: the emulator needs one'}"
+    proved = verified()
+    yield (
+        f"our kernels verified on a GPU: {', '.join(f'{op} {rung}' for op, rung in proved.items())}, see {VERIFIED}"
+        if proved
+        else "our kernels were not run on hardware yet: CuPy's functions compute on a GPU until a report of `python -m "
+        "minigen.kernels.bench gpu-report` is committed; use_kernel chooses ours"
+    )
+
+
+_GPU_PACKAGES = ("cupy-cuda13x", "cupy-cuda12x", "nvidia-cuda-nvrtc", "numba", "numba-cuda")
+
+
+def number(version: int) -> str:
+    return f"{version // 1000}.{version % 1000 // 10}"
 
 
 def version(package: str) -> str | None:
@@ -75,12 +117,11 @@ def check(name: str) -> str:
     x, y = (rng.standard_normal(shape).astype(np.float32) for shape in ((37, 53), (53, 41)))
     image, kernel = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 3, 9, 8), (4, 3, 4, 4)))
     windows = np.lib.stride_tricks.sliding_window_view(image.astype(np.float64), (4, 4), axis=(2, 3))
+    a, b, c, d = (placed(array, be.device) for array in (x, y, image, kernel))
+    product, convolved = be.matmul(a, b), be.conv2d(c, d, (1, 1), (0, 0), (1, 1), 1)
     pairs = {
-        "matmul": (be.matmul(x, y), x.astype(np.float64) @ y),
-        "conv2d": (
-            be.conv2d(image, kernel, (1, 1), (0, 0), (1, 1), 1),
-            np.einsum("nchwij,ocij->nohw", windows, kernel.astype(np.float64)),
-        ),
+        "matmul": (on_host(product), x.astype(np.float64) @ y),
+        "conv2d": (on_host(convolved), np.einsum("nchwij,ocij->nohw", windows, kernel.astype(np.float64))),
     }
     errors = {op: float(abs(got - true).max() / abs(true).max()) for op, (got, true) in pairs.items()}
     verdict = "ok" if max(errors.values()) < 1e-5 else "WRONG"  # NaN is wrong, too

@@ -16,6 +16,7 @@ from . import (
     denoise,
     fused,
     gemm,
+    gpu,
     ladder,
     listing,
     overhead,
@@ -46,6 +47,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     publish.add_options(commands)
     for module in OTHERS.values():
         module.add_options(commands)
+    gpu.add_options(commands)
     table = commands.add_parser("table", help="Markdown from results that were saved with --json")
     table.add_argument(
         "files", type=Path, nargs="*", metavar="FILE", help="printed; without any, docs/benchmarks is written again"
@@ -58,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     """Do what the options say; the exit code."""
     if options.command == "all":
         return publish.everything(options)
+    if options.command in ("gpu-report", "cuda"):
+        return gpu.run(options)
     if options.command in OTHERS:
         return OTHERS[options.command].run(options)
     if options.command == "table":

@@ -40,7 +40,7 @@ def _load() -> tuple[dict[str, NumpyBackend], dict[str, str]]:
 
 
 _BACKENDS, _REASONS = _load()
-ON_CPU = (np.ndarray, np.generic)  # NumPy's 0-d results are numbers
+ON_CPU: Any = (np.ndarray, np.generic)  # NumPy's 0-d results are numbers
 
 
 def available() -> dict[str, str]:
@@ -118,7 +118,7 @@ def on_gpu(name: str, inputs: Sequence[Any], numbers: bool = False) -> tuple[Num
     be = gpu()
     arrays = []
     for x in inputs:
-        a = None if x is None else x.array
+        a: Any = None if x is None else x.array
         if isinstance(a, ON_CPU):
             if a.ndim or x.node is not None:
                 raise RuntimeError(

@@ -6,7 +6,7 @@ emulator's eyes, which see reads and writes beside an array, of what was never w
 
 import numpy as np
 import pytest
-from kernel_cases import CASES, exact
+from minigen.kernels.bench.kernel_cases import CASES, exact
 
 from minigen.backend.cuda import CudaBackend
 from minigen.backend.cuda.composed import LADDERS, OURS

@@ -77,6 +77,8 @@ class Composed(NumpyBackend):
 
     def sum(self, x: Array, axes: tuple[int, ...], keepdims: bool, dtype: np.dtype) -> Array:
         """float32 and half types are added in float64: no chain of additions loses digits."""
+        if not axes:
+            return x.astype(dtype)
         inner = np.dtype(np.float64) if dtype.kind in "fV" else dtype
         return x.sum(axis=axes, dtype=inner, keepdims=keepdims).astype(dtype)
 
@@ -172,6 +174,12 @@ class Composed(NumpyBackend):
         """This backend on our own kernels alone, verified or not; ``capture`` notes what a captured step uses."""
         other = copy.copy(self)
         other.defaults, other.capture = {**OURS, **self.defaults}, capture
+        return other
+
+    def composed(self) -> Composed:
+        """This backend without our own kernels."""
+        other = copy.copy(self)
+        other.defaults, other.chosen = {}, {}
         return other
 
     def stream(self) -> Any:

@@ -41,7 +41,7 @@ def parameters(file: str) -> dict[str, list[tuple[str, type, bool]]]:
     code = re.sub(r"//[^\n]*", "", text_of(file))
     found: dict[str, list[tuple[str, type, bool]]] = {}
     for name, declared in _KERNEL.findall(code):
-        rows = []
+        rows: list[tuple[str, type, bool]] = []
         for parameter in declared.split(","):
             *kind_words, word = re.findall(r"\w+|\*", parameter)
             base = " ".join(w for w in kind_words if w not in ("const", "__restrict__", "*"))

@@ -29,9 +29,8 @@ def pair(name, *args, vjp=True, deltas=None):
     def run(be, args, deltas):
         out, saved = getattr(be, name)(*args)
         outs = list(out) if isinstance(out, tuple) else [out]
-        mask = [
-            isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in args if a is None or isinstance(a, np.ndarray)
-        ]
+        arrays = [a for a in args if a is None or hasattr(a, "flags")]  # of the CPU or of a GPU
+        mask = [a is not None and a.dtype.kind == "f" for a in arrays]
         return outs + (list(getattr(be, f"{name}_vjp")(saved, mask, deltas)) if vjp else [])
 
     if deltas is None:

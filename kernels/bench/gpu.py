@@ -1,0 +1,228 @@
+"""`python -m minigen.kernels.bench gpu-report`: all that a GPU is asked, in one command of under ten minutes.
+
+Every kernel and rung of our own is held against float64 and run twice for the same bits; then times: ceilings first
+(copy bandwidth, CuPy's products), kernels as a share of them, training steps, starts and launches. What is not
+installed is named. Writes gpu-<name>.json and .md into docs/benchmarks, and kernels/cuda/verified.json, which makes the
+rungs that passed the defaults of the CUDA backend. ``--emulator`` runs all of it on tiny sizes without a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minigen
+from minigen import backend
+from minigen.backend.cuda import CudaBackend
+from minigen.backend.cuda.composed import LADDERS, OURS
+from minigen.backend.cuda.loading import VERIFIED, pretend
+
+from . import gpu_time
+from .kernel_cases import CASES, exact
+from .publish import PAGES
+
+ROOT = Path(__file__).parents[2]
+TOLERANCE = {"v8_tf32": 4e-3}  # TF32 keeps ten bits; float32 gets 2e-5
+
+
+def add_options(commands: Any) -> None:
+    parser = commands.add_parser("gpu-report", help="all that a GPU is asked, written to docs/benchmarks")
+    parser.add_argument("--emulator", action="store_true", help="tiny sizes without a GPU: does the report itself run?")
+    parser.add_argument("--out", type=Path, default=PAGES, metavar="FOLDER", help="where the two files go")
+    parser.add_argument("--only", default="", metavar="A,B", help="some parts, by name: " + ",".join(PARTS))
+    parser.set_defaults(threads=1)
+    short = commands.add_parser("cuda", help="times of CUDA kernels and rungs on this machine's GPU")
+    short.add_argument("--emulator", action="store_true", help="tiny sizes without a GPU: no times that mean anything")
+    short.set_defaults(threads=1, out=None, only="ceilings,products,convolutions,memory")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print, write; 1 if a kernel is wrong."""
+    try:
+        be: Any = pretend() if options.emulator else backend.get("cuda")
+    except RuntimeError as error:
+        print(f"GPU: NOT RUN: {error}", file=sys.stderr)
+        return 1
+    backend._State.cuda, before = be, backend._State.cuda
+    try:
+        result = measured(be, [name for name in options.only.split(",") if name] or list(PARTS), options.emulator)
+    finally:
+        backend._State.cuda = before
+    text = markdown(result)
+    print(text)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        stem = options.out / f"gpu-{result['machine']['gpu'].lower().replace(' ', '-')}"
+        stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        stem.with_suffix(".md").write_text(text, encoding="utf-8")
+        if not options.emulator and "NOT RUN" not in result.get("kernels", {"NOT RUN": ""}):
+            VERIFIED.write_text(json.dumps(verdict(result), indent=1) + "\n", encoding="utf-8")
+    rows = result.get("kernels", {})
+    wrong = ["kernels"] if "NOT RUN" in rows else [k for k, v in rows.items() if not v["right"]]
+    if wrong:
+        print(f"WRONG: {', '.join(wrong)}", file=sys.stderr)
+    return int(bool(wrong))
+
+
+def measured(be: CudaBackend, parts: list[str], tiny: bool) -> dict[str, Any]:
+    """Each part by name; one that fails is named with its error and does not stop the others."""
+    result: dict[str, Any] = {"kind": "gpu", "machine": machine(be, tiny)}
+    for name in parts:
+        began = time.perf_counter()
+        try:
+            result[name] = PARTS[name](be, tiny, result)
+        except Exception as error:  # a report that stops half-way tells nothing
+            result[name] = {"NOT RUN": f"{type(error).__name__}: {error}"}
+        print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
+    return result
+
+
+def machine(be: CudaBackend, tiny: bool) -> dict[str, Any]:
+    """What the numbers belong to."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    about = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit.strip() or "unknown",
+             "minigen": minigen.__version__, "python": platform.python_version(), "numpy": np.__version__}  # fmt: skip
+    if tiny:
+        return {"gpu": "emulator", **about}
+    runtime = be.xp.cuda.runtime
+    properties = runtime.getDeviceProperties(0)
+    return {
+        "gpu": properties["name"].decode(), "capability": f"{properties['major']}.{properties['minor']}",
+        "memory": properties["totalGlobalMem"], "multiprocessors": properties["multiProcessorCount"],
+        "driver": runtime.driverGetVersion(), "toolkit": runtime.runtimeGetVersion(), "cupy": be.xp.__version__,
+        "nvrtc": list(be.xp.cuda.nvrtc.getVersion()), **about,
+    }  # fmt: skip
+
+
+# right or wrong -----------------------------------------------------------------------------------
+def kernels(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any]:
+    """Every kernel and rung against the specification in float64, and twice for the same bits."""
+    found = {}
+    for op, ladder in LADDERS.items():
+        for rung in ladder:
+            chosen = be.with_kernel(op, rung)
+            error, same = 0.0, True
+            for case, args, deltas in list(CASES[op]())[:: 4 if tiny else 1]:
+                with np.errstate(all="ignore"):
+                    want = case(backend.get("numpy"), exact(args), exact(deltas))
+                runs = [[None if a is None else host(a) for a in case(chosen, device(be, args), device(be, deltas))]
+                        for _ in range(2)]  # fmt: skip
+                for a, b, w in zip(*runs, want, strict=True):
+                    if w is not None:
+                        same = same and np.array_equal(a, b, equal_nan=True)
+                        error = max(error, float(abs(a - w).max(initial=0) / max(1.0, abs(w).max(initial=0))))
+            right = bool(error < TOLERANCE.get(rung, 2e-5) and same)  # NaN is wrong, too
+            found[f"{op} {rung}"] = {"error": error, "same bits twice": same, "right": right}
+    return found
+
+
+def sanitizer(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any]:
+    """compute-sanitizer's memcheck and racecheck over the kernels' cases, where it is installed and works."""
+    tool = shutil.which("compute-sanitizer")
+    if tiny or tool is None:
+        return {"NOT RUN": "the emulator looks by itself" if tiny else "compute-sanitizer is not installed"}
+    found = {}
+    for check in ("memcheck", "racecheck"):
+        command = [tool, "--tool", check, "--error-exitcode", "9", sys.executable, "-m", "minigen.kernels.bench",
+                   "gpu-report", "--only", "kernels", "--out", "/tmp/minigen-sanitizer"]  # fmt: skip
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            found[check] = "clean" if done.returncode == 0 else done.stdout[-400:]
+        except subprocess.TimeoutExpired:
+            found[check] = "NOT FINISHED within 120 s"
+    return found
+
+
+def verdict(result: dict[str, Any]) -> dict[str, Any]:
+    """What verified.json holds: the best rung of each op, if all of its rungs' cases came out right."""
+    rights = {name for name, row in result["kernels"].items() if row["right"]}
+    keys = ("gpu", "capability", "date", "commit")
+    return {**{k: result["machine"][k] for k in keys},
+            "kernels": {op: rung for op, rung in OURS.items() if f"{op} {rung}" in rights}}  # fmt: skip
+
+
+def device(be: CudaBackend, value: Any) -> Any:
+    """The arrays of a nest, on the GPU."""
+    if isinstance(value, np.ndarray):
+        return be.xp.asarray(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(device(be, v) for v in value)
+    return value
+
+
+def host(array: Any) -> np.ndarray:
+    return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+# training -----------------------------------------------------------------------------------------
+def follows(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any]:
+    """Five steps on the GPU beside five on the CPU: the losses of one small network from one seed."""
+    losses = {name: steps(name, 5, name == "cuda, graph") for name in ("cpu", "cuda", "cuda, graph")}
+    apart = {name: max(abs(a - b) for a, b in zip(losses["cpu"], row, strict=True)) for name, row in losses.items()}
+    return {"losses": losses, "apart": apart, "follows": bool(max(apart.values()) < 1e-3)}
+
+
+def steps(where: str, count: int, captured: bool) -> list[float]:
+    from minigen import functional as F
+    from minigen import nn
+    from minigen.optim import Adam
+
+    minigen.manual_seed(0)
+    conv, norm = nn.Conv2d(1, 4, 4, 2, 1), nn.BatchNorm2d(4)
+    model = nn.Sequential(conv, norm, nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(4 * 4 * 4, 3)).to(where.split(",")[0])
+    optimiser = Adam(model.parameters(), lr=1e-2)
+    rng = np.random.default_rng(0)
+    x, y = (minigen.from_numpy(a).to(where.split(",")[0])
+            for a in (rng.standard_normal((6, 1, 8, 8)).astype(np.float32), rng.integers(0, 3, 6)))  # fmt: skip
+
+    def step(x: Any, y: Any) -> Any:
+        optimiser.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    call: Callable = minigen.cuda.graph(step) if captured else step
+    return [call(x, y).item() for _ in range(count)]
+
+
+PARTS: dict[str, Callable[[CudaBackend, bool, dict[str, Any]], Any]] = {
+    "kernels": kernels, "sanitizer": sanitizer, "follows": follows, **gpu_time.PARTS,
+}  # fmt: skip
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The report as tables."""
+    about = result["machine"]
+    lines = [f"# {about['gpu']}", "", ", ".join(f"{k} {v}" for k, v in about.items() if k != "gpu"), ""]
+    for part, rows in result.items():
+        if part in ("machine", "kind"):
+            continue
+        lines += [f"## {part}", ""]
+        table = {k: v for k, v in rows.items() if isinstance(v, dict)}
+        if table:
+            columns = list(dict.fromkeys(key for row in table.values() for key in row))
+            lines += [f"| {' | '.join(['', *columns])} |", "|" + "---|" * (len(columns) + 1)]
+            lines += [f"| {' | '.join([k, *[said(row.get(c, '')) for c in columns]])} |" for k, row in table.items()]
+            lines.append("")
+        lines += [f"{k}: {said(v)}\n" for k, v in rows.items() if k not in table]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, list):
+        return ", ".join(map(said, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
