@@ -22,7 +22,7 @@ from minigen.training.arguments import positive
 CLASSES = 10
 SHEET = 8 * CLASSES  # images on a sample sheet
 STEPS, SHEET_STEPS = 50, 25  # from noise to a picture
-WARM_UP = 100  # steps in which the learning rate rises
+WARM_UP = 200  # steps in which the learning rate rises
 BATCH = 500  # images that are drawn at once
 HALVES: dict[str, Any] = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
 
@@ -53,7 +53,7 @@ class Diffusion(training.Experiment):
 
     name = "diffusion_mnist"
     config = ("schedule", "prediction", "levels", "channels", "patch", "blocks", "heads", "condition", "forget", "ema")
-    defaults = {"epochs": 30, "batch_size": 64, "lr": 4e-3}
+    defaults = {"epochs": 30, "batch_size": 32, "lr": 3e-3}
     sampler = ("ema",)
     columns = CLASSES
     steps_help = f"stop after this many steps; with --sample: steps from noise to a picture ({STEPS})"

@@ -30,7 +30,7 @@ from minigen.models import diffusion, unet
 from . import machine, options
 from .translate import translate
 
-WARM_UP = 100  # as in the script
+WARM_UP = 200  # as in the script
 TRIED = 5  # steps that choose the layout
 
 
