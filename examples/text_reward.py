@@ -81,7 +81,8 @@ def reward_named(name: str) -> Reward:
 # poems --------------------------------------------------------------------------------------------
 def quatrains(content: str, width: int) -> list[str]:
     """Every four verses of ``width`` characters that stand together, as "verse，verse。verse，verse。"."""
-    found, row = [], []
+    found: list[str] = []
+    row: list[str] = []
     verse = re.compile(rf"([^\W\d_]{{{width}}}[，。；？！])")
     for line in content.splitlines():
         verses = verse.findall(line)
