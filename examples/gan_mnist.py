@@ -26,7 +26,7 @@ SETTINGS = {
     "hinge": {"norm": "spectral", "beta1": 0.0, "lr": 4e-4, "lr_d": 8e-4, "critic": 1},
 }
 BALANCE = {  # of D's loss, which says who is ahead
-    "nonsaturating": training.Healthy("loss_D", 0.25, 1.0, "below: D wins, G learns nothing; near 1.39: D is blind"),
+    "nonsaturating": training.Healthy("loss_D", 0.2, 1.0, "below: D wins, G learns nothing; near 1.39: D is blind"),
     "hinge": training.Healthy("loss_D", 0.1, 1.85, "below: D wins, G learns nothing; near 2: D is blind"),
 }
 COLLAPSE = training.Healthy("diversity", 0.8, 1.2, "below: G draws the same image again and again (mode collapse)")
