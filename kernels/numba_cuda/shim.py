@@ -1,0 +1,34 @@
+"""Numba where it is installed; without it the kernels can be imported and read, but not launched."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+cuda: Any = None
+float32: Any = None
+if importlib.util.find_spec("numba"):
+    numba: Any = importlib.import_module("numba")
+    cuda, float32 = importlib.import_module("numba.cuda"), numba.float32
+
+
+class _Missing:
+    """What a kernel is without Numba: it says so when it is launched."""
+
+    def __init__(self, function: Callable) -> None:
+        self.py_func = function
+
+    def __getitem__(self, launch: Any) -> Any:
+        raise ImportError(f'{self.py_func.__name__} needs Numba: pip install "minigen[numba]"')
+
+
+def kernel(function: Callable) -> Any:
+    """A function that a GPU's threads run: ``kernel[grid, block](...)``."""
+    return cuda.jit(function) if cuda else _Missing(function)
+
+
+def device(function: Callable) -> Any:
+    """A function that kernels call."""
+    return cuda.jit(device=True)(function) if cuda else function
