@@ -66,8 +66,6 @@ def _method(op: SmallOp) -> Callable[[Tensor, Any], Tensor]:
         p = self.node
         if isinstance(other, Tensor):
             q, array = other.node, kernel(self.array, other.array)
-        elif isinstance(other, np.ndarray):
-            return full(self, other)  # refuses it: a Tensor and an array do not mix
         else:
             q, array = None, kernel(self.array, other)
         if array is None:  # neither warns of inf and NaN, nor takes any but small arrays of float32

@@ -19,9 +19,18 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 collect_ignore = [] if HAS_TORCH else ["peers"]
 
 
+def pytest_configure(config) -> None:
+    import kernel_report
+
+    kernel_report.watch()
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
+    import kernel_report
+
     say = terminalreporter.write_line
-    say("GPU: NOT RUN (no CUDA backend in this version)")
+    for line in kernel_report.lines(kernel_report.verified()):
+        say(line)
     if not HAS_TORCH:
         say("PyTorch comparisons: NOT RUN (make test-peers installs torch and runs them)")
     if not os.environ.get("MINIGEN_DATA"):

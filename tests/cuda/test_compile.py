@@ -7,6 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from kernel_report import COMPILED
 from minigen.kernels import resources
 
 WITHOUT = "NOT RUN: no {} here (pip install 'minigen[cuda-check]')"
@@ -40,6 +41,7 @@ def test_every_kernel_compiles_without_spills_as_the_table_says(everything):
             assert used["spills"] == 0, f"{name} for {arch}"
             assert abs(used["registers"] - before["registers"]) <= slack, f"{name} for {arch}: {used}, was {before}"
             assert used["shared"] == before["shared"], f"{name} for {arch}"
+    COMPILED.update(found["kernels"])
 
 
 def test_tensor_cores_and_wide_loads_are_there_where_they_are_claimed(code):
