@@ -43,12 +43,14 @@ def max_positions(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation:
     end = [(o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(out, stride, dilation, kernel, strict=True)]
     whole = [max(n + p, e) for n, p, e in zip((H, W), padding, end, strict=True)]
     low = -np.inf if x.dtype.kind in "fV" else np.iinfo(x.dtype).min
-    padded = np.full((*x.shape[:2], *whole), low, x.dtype, like=x)
+    padded = np.empty((*x.shape[:2], *whole), x.dtype, like=x)
+    padded[...] = low
     padded[:, :, padding[0] : padding[0] + H, padding[1] : padding[1] + W] = x
     starts = [np.arange(o, like=x) * s - p for o, s, p in zip(out, stride, padding, strict=True)]
     inside = [i + np.maximum(-(i // d), 0) * d for i, d in zip(starts, dilation, strict=True)]  # the first tap in x
     index = np.broadcast_to(inside[0][:, None] * W + inside[1], (*x.shape[:2], *out)).copy()
-    best = np.full(index.shape, low, x.dtype, like=x)
+    best = np.empty(index.shape, x.dtype, like=x)
+    best[...] = low
     for p, q, window in taps(padded, kernel, out, stride, dilation):
         better = (window > best) | (window != window)
         np.copyto(best, window, where=better)

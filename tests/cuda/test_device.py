@@ -11,7 +11,16 @@ from minigen.backend.cuda import device
 from minigen.optim import Adam
 
 
-def fake(driver=13000, toolkit=13000, count=1, nvrtc=None):
+class Cuda(types.SimpleNamespace):
+    """cupy.cuda, whose libraries are looked for when they are asked for."""
+
+    @property
+    def cublas(self):
+        if self.blas:
+            raise self.blas
+
+
+def fake(driver=13000, toolkit=13000, count=1, nvrtc=None, blas=None):
     """As much of CuPy as is asked before the first array."""
 
     def devices():
@@ -28,7 +37,7 @@ def fake(driver=13000, toolkit=13000, count=1, nvrtc=None):
         driverGetVersion=lambda: driver, runtimeGetVersion=lambda: toolkit, getDeviceCount=devices
     )
     return types.SimpleNamespace(
-        cuda=types.SimpleNamespace(runtime=runtime, nvrtc=types.SimpleNamespace(getVersion=version))
+        cuda=Cuda(runtime=runtime, nvrtc=types.SimpleNamespace(getVersion=version), blas=blas)
     )
 
 
@@ -47,6 +56,7 @@ class CUDARuntimeError(RuntimeError):
         (fake(count=CUDARuntimeError("cudaErrorNoDevice")), "finds no usable GPU (cudaErrorNoDevice)"),
         (fake(nvrtc=RuntimeError("libnvrtc.so.13 not found")), "NVRTC, CUDA's compiler, cannot be loaded (libnvrtc"),
         (fake(nvrtc=RuntimeError("libnvrtc.so.13 not found")), "pip install 'nvidia-cuda-nvrtc>=13'"),
+        (fake(blas=ImportError('Failure finding "libcublasLt.so.13": ...')), "pip install nvidia-cublas"),
     ],
 )
 def test_what_is_missing_is_named_with_its_remedy(cupy, words):

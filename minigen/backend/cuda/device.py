@@ -48,6 +48,11 @@ def cupy(import_module: Any = importlib.import_module) -> tuple[Any, Launcher]:
             f"NVRTC, CUDA's compiler, cannot be loaded ({error}); pip install 'nvidia-cuda-nvrtc>={toolkit // 1000}' "
             f"nvidia-cuda-runtime, or {_INSTALL}"
         ) from None
+    try:
+        _ = xp.cuda.cublas
+    except ImportError as error:
+        missing = str(error).split(":")[0]
+        raise RuntimeError(f"cuBLAS cannot be loaded ({missing}); pip install nvidia-cublas, or {_INSTALL}") from None
     return xp, OnDevice(xp)
 
 

@@ -79,8 +79,8 @@ def _again(function: Callable, args: tuple, kwargs: dict[str, Any], result: Any,
 
 
 def _call(name: str, function: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-    kwargs = {k: v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
     _note(name, args, kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if v is not None and v is not np._NoValue}
     out = kwargs.get("out")
     given = {k: _inside(v, name) for k, v in kwargs.items()}
     positional = tuple([_inside(a, name) for a in args])
