@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from minigen import checkpoint
+from minigen.metrics import digits
 
 ROOT = Path(__file__).parents[2]
 CONFIG = {
@@ -134,3 +135,8 @@ def test_a_folder_that_cannot_be_written_is_named_without_a_traceback(script, tm
     (tmp_path / "taken").write_text("a file")
     done = script("dcgan_mnist", "--smoke", "--runs", tmp_path / "taken", status=1)
     assert "taken" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_weights_that_come_with_minigen_draw_digits(script, tmp_path):
+    script("dcgan_mnist", "--pretrained", "--sample", 100)
+    assert (digits.load().classify(np.load(tmp_path / "samples.npz")["images"]) >= 0).mean() > 0.8
