@@ -76,7 +76,7 @@ def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[
     """(the library's path, {kernel: its parameters as (type, name)}) of a kernel's text, compiled if it is new."""
     names = kernels(text)
     machine, machine_flags = _machine()
-    flags = [*COMMON, *machine_flags, *(CHECKED if checked else FAST), *options]
+    flags = [*COMMON, *machine_flags, *_switching(), *(CHECKED if checked else FAST), *options]
     key = hashlib.sha256("\0".join([_own_text(), machine, *flags, text]).encode()).hexdigest()[:32]
     library = cache_folder() / f"{key}.so"
     if not library.exists():
@@ -110,17 +110,22 @@ def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[
 def _runtime(checked: bool) -> list[Path]:
     """The runtime's objects, compiled once."""
     machine, _ = _machine()
-    key = hashlib.sha256((_own_text() + machine).encode()).hexdigest()[:32]
+    key = hashlib.sha256("\0".join([_own_text(), machine, *_switching()]).encode()).hexdigest()[:32]
     objects = []
     for name in (*RUNTIME, *HOOKS[checked]):
         done = cache_folder() / f"{key}-{name}.o"
         if not done.exists():
             part = done.with_suffix(f".{os.getpid()}")
-            flags = ["-std=c++17", "-O2", "-g1", "-w", "-fPIC", "-fvisibility=hidden"]
+            flags = ["-std=c++17", "-O2", "-g1", "-w", "-fPIC", "-fvisibility=hidden", *_switching()]
             _run([compiler(), *flags, "-c", str(HERE / name), "-o", str(part)])
             os.replace(part, done)
         objects.append(done)
     return objects
+
+
+def _switching() -> list[str]:
+    """How fibers are switched: our own instructions on x86-64, the C library's elsewhere or on demand."""
+    return ["-DEMU_UCONTEXT"] if os.environ.get("MINIGEN_UCONTEXT") else []
 
 
 def _run(command: list[str]) -> None:

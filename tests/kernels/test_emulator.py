@@ -159,6 +159,18 @@ def test_templates_vectors_and_scalars_of_each_size(module, order):
     np.testing.assert_array_equal(y[2:], 11)
 
 
+def test_on_processors_whose_registers_we_do_not_know(monkeypatch):
+    """The C library switches fibers: the same results, and the same end of a wrong kernel."""
+    monkeypatch.setenv("MINIGEN_UCONTEXT", "1")
+    portable = emulator.load(code=KERNELS, name="kernels.cu", checked=True)
+    x, out = np.arange(1000, dtype=np.float32), emulator.empty(1)
+    for order in ORDERS:
+        portable.get_function("block_sum")((1,), (128,), (x, out, np.int32(1000)), order=order)
+        assert out[0] == x.sum()
+    with pytest.raises(emulator.KernelError, match=r"thread \(232,0,0\) of block \(3,0,0\) reads 4 bytes past the end"):
+        portable.get_function("saxpy")((4,), (256,), (np.float32(2), x, np.ones(1000, np.float32), np.int32(1024)))
+
+
 def test_the_wrong_call_is_refused(module):
     saxpy = module.get_function("saxpy")
     x = np.zeros(4, np.float32)
