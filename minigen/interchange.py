@@ -46,6 +46,8 @@ def _dlpack(
     Raises BufferError for a tensor that requires a gradient, for memory that must not be written (DLPack's readers do
     not ask), for views that run backwards (``x[::-1]``), and for bfloat16, which NumPy cannot hand on.
     """
+    if self.device != "cpu":
+        raise BufferError("__dlpack__: this tensor lies on the GPU; take .cpu(), or .array, which is CuPy's own")
     if self.node is not None:
         raise BufferError("__dlpack__: this tensor requires a gradient, which nobody else would see; use .detach()")
     if stream is not None:

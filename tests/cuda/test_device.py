@@ -117,6 +117,8 @@ def test_tensors_say_where_they_lie_and_move(gpu):
     np.testing.assert_allclose(x.grad.numpy(), 2 * x.detach().numpy())
     with pytest.raises(TypeError, match=r"t\.cpu\(\)\.numpy\(\)"):
         y.numpy()
+    with pytest.raises(BufferError, match=r"take \.cpu\(\), or \.array"):
+        np.from_dlpack(y)
     assert y.cpu().device.type == "cpu" and y.cuda() is y
     there = {"device": "cuda"}
     for made in (minigen.zeros(2, **there), minigen.randn(2, **there), minigen.tensor([1, 2], **there),
