@@ -18,7 +18,7 @@ from minigen.metrics import digits
 ROOT = Path(__file__).parents[2]
 CONFIG = {
     **{"network": "n1", "loss": "nonsaturating", "epochs": 1, "batch_size": 64, "lr": 2e-4, "beta1": 0.5},
-    **{"init": "dcgan", "seed": 0, "data": "embedded", "smoke": True, "budget": None},
+    **{"init": "dcgan", "seed": 0, "data": "embedded", "smoke": True, "budget": None, "steps": None},
 }
 
 
