@@ -21,7 +21,7 @@ from minigen.training.arguments import positive
 
 CLASSES = 10
 SHEET = 8 * CLASSES  # images on a sample sheet
-STEPS, SHEET_STEPS = 50, 25  # from noise to a picture
+STEPS, GUIDANCE = 25, 1.5  # from noise to a picture
 WARM_UP = 200  # steps in which the learning rate rises
 BATCH = 500  # images that are drawn at once
 HALVES: dict[str, Any] = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
@@ -81,8 +81,8 @@ class Diffusion(training.Experiment):
         add = parser.add_argument
         add("--sampler", choices=["ddim", "ddpm"], default="ddim", help="ddpm wants more steps, up to --levels")
         add("--eta", type=float, default=0.0, help="for ddim: fresh noise in each step, 0 none, 1 as much as ddpm")
-        add("--guidance", type=float, default=1.0, metavar="W",
-            help="0: as without label, 1: as trained, more: more typical of the class, less various")  # fmt: skip
+        add("--guidance", type=float, metavar="W",
+            help=f"0: as without label, 1: as trained, more: more typical of the class, less various ({GUIDANCE})")
         add("--inpaint", metavar="MASK",
             help=f"{', '.join(HALVES)}: the part of test digits that is kept; or a 28 x 28 picture, white: kept")
         add("--repeats", type=positive, default=5, help="for --inpaint: how often each step is taken")
@@ -113,7 +113,7 @@ class Diffusion(training.Experiment):
         known = (config["prediction"], config["schedule"]) == ("v", "cosine")
         self.health = (*(BY_LEVEL if known else ()), DIVERSITY)
         self.way = argparse.Namespace(
-            steps=min(SHEET_STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=1.0, repeats=5
+            steps=min(STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=self.guidance(None), repeats=5
         )  # how pictures are drawn in training
 
     def data(self) -> Any:
@@ -148,8 +148,12 @@ class Diffusion(training.Experiment):
         return self.images(SHEET, labels, minigen.Generator(self.settings["seed"] + 1))
 
     def sample(self, args: argparse.Namespace, source: Any) -> int:
-        self.way = argparse.Namespace(**{**vars(args), "steps": args.steps or STEPS})
+        given = {**vars(args), "steps": args.steps or STEPS, "guidance": self.guidance(args.guidance)}
+        self.way = argparse.Namespace(**given)
         return super().sample(args, source)
+
+    def guidance(self, wanted: float | None) -> float:
+        return wanted if wanted is not None else GUIDANCE if self.classes else 0.0
 
     def draw(
         self, n: int, labels: np.ndarray | None, generator: minigen.Generator
