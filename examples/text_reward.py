@@ -48,8 +48,8 @@ def final(character: str) -> str:
         from pypinyin import Style, lazy_pinyin
     except ImportError:
         raise ImportError('the rhyme reward needs pypinyin: pip install "minigen[text]"') from None
-    (found,) = lazy_pinyin(character, style=Style.FINALS, errors=lambda text: [""])
-    return re.sub("^[iuv](?=[aeo])", "", found)  # ian rhymes with an
+    (found,) = lazy_pinyin(character, style=Style.FINALS)
+    return "" if found == character else re.sub("^[iuv](?=[aeo])", "", found)  # ian rhymes with an
 
 
 def rhyme(poems: list[str]) -> np.ndarray:

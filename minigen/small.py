@@ -40,7 +40,6 @@ class SmallOp(Op):
             return self.method(*args)
         return super().__call__(*args, **attrs)
 
-
     def backward(self, node: Node, delta: Any, needs: Sequence[bool]) -> list[Tensor | None]:
         assert self.rules is not None
         (rule_x, rule_y), (x, y) = self.rules, node.kept
@@ -67,7 +66,7 @@ def _method(op: SmallOp) -> Callable[[Tensor, Any], Tensor]:
         if isinstance(other, Tensor):
             q, array = other.node, kernel(self.array, other.array)
         else:
-            q, array = None, kernel(self.array, other)
+            q, array = None, None if isinstance(other, np.ndarray) else kernel(self.array, other)
         if array is None:  # neither warns of inf and NaN, nor takes any but small arrays of float32
             return full(self, other)
         out = Tensor(array)

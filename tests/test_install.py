@@ -6,6 +6,7 @@ dependencies are borrowed from the environment that runs the tests.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,4 +133,4 @@ def test_without_a_compiler(tmp_path):
     train = "import minigen; x = minigen.tensor([3.0]).requires_grad_(); (x * x).sum().backward(); print(x.grad.item())"
     assert run(python, "-W", "error", "-c", train, cwd=tmp_path) == "6.0\n"
     report = run(python, "-m", "minigen", "doctor", cwd=tmp_path)
-    assert "numpy  ok" in report and "cpp    NOT AVAILABLE" in report and "compiler" in report
+    assert re.search(r"numpy +ok", report) and re.search(r"cpp +NOT AVAILABLE", report) and "compiler" in report

@@ -54,11 +54,11 @@ def run(options: argparse.Namespace) -> int:
     except RuntimeError as error:
         print(f"GPU: NOT RUN: {error}", file=sys.stderr)
         return 1
-    backend._State.cuda, before = be, backend._State.cuda
+    before, backend.state.cuda = backend.state.cuda, be
     try:
         result = measured(be, [name for name in options.only.split(",") if name] or list(PARTS), options.emulator)
     finally:
-        backend._State.cuda = before
+        backend.state.cuda = before
     text = markdown(result)
     print(text)
     if options.out is not None:

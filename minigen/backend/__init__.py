@@ -87,8 +87,8 @@ _LATE = {"cuda": _cuda, "emulator": _emulator}  # looked for when asked for: CuP
 
 def gpu() -> Any:
     """The backend that computes on a GPU's arrays; a RuntimeError says why there is none, and the remedy."""
-    if state.cuda is None:
-        _State.cuda = get("cuda")
+    if state.cuda is None:  # of this thread, too: a backward pass puts back what it found there
+        state.cuda = _State.cuda = get("cuda")
     return state.cuda
 
 

@@ -18,7 +18,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "benchmarks"
     ("arguments", "words"),
     [
         (["train", "--only", "N9"], "workload 'N9' is unknown; choose from N1, N2, VAE, LSTM, Transformer, U-Net, "),
-        (["train", "--backends", "cuda"], "backend 'cuda' is unknown; choose from numpy, cpp"),
+        (["train", "--backends", "tpu"], "backend 'tpu' is unknown; choose from numpy, cpp"),
         (["train", "--peers", "mlx"], "peer 'mlx' is unknown; choose from torch, torch-tuned, torch-compile, jax"),
         (["train", "--steps", "0"], "must be an integer of at least 1, got '0'"),
         (["train", "--threads", "-1"], "must be an integer of at least 1, got '-1'"),

@@ -89,7 +89,7 @@ VALUES_OUT = [
 
 BACKENDS = [
     ("minigen.use_backend('nope')", ValueError, "backend .. 'nope' .. numpy"),
-    ("minigen.use_kernel('nope', 'v1_naive')", ValueError, "use_kernel .. 'nope' .. it has"),
+    ("minigen.use_kernel('nope', 'v1_naive')", ValueError, "use_kernel .. 'nope' .. has"),
     ("minigen.set_num_threads(0)", ValueError, "set_num_threads .. at least 1 .. 0"),
     ("minigen.set_num_threads(2.0)", ValueError, "set_num_threads .. integer .. 2.0"),
 ]

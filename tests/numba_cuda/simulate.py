@@ -1,6 +1,6 @@
 """Runs every Numba rung in Numba's simulator against NumPy in float64. A process of its own: see test_numba.py.
 
-    NUMBA_ENABLE_CUDASIM=1 python tests/numba/simulate.py
+    NUMBA_ENABLE_CUDASIM=1 python tests/numba_cuda/simulate.py
 """
 
 import importlib
