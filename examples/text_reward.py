@@ -15,7 +15,7 @@ import numpy as np
 import minigen
 from minigen import optim, training
 from minigen.data import TensorDataset
-from minigen.data.tokens import tokenizer
+from minigen.data.tokens import CharTokenizer, tokenizer
 from minigen.models import seqgan
 from minigen.models.rnn import RecurrentLM
 from minigen.training.checks import positive
@@ -146,8 +146,6 @@ class RewardedPoems(training.Experiment):
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
-        from minigen.data.tokens import CharTokenizer
-
         reward_named(config["reward"])
         config["tokenizer"] = CharTokenizer.fit("\n" + "".join(read_poems(config["data"], config["width"]))).to_dict()
 

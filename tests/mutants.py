@@ -68,7 +68,7 @@ def files_of(inlined: str) -> list[str]:
 @contextmanager
 def switched_on(module, mutant: Mutant) -> Iterator[None]:
     """Inside, the module's kernels have this one mistake."""
-    chosen = ctypes.c_int.in_dll(module.library, "mutant")
+    chosen = ctypes.c_int.in_dll(module.compiled, "mutant")
     chosen.value = mutant.number
     try:
         yield

@@ -90,7 +90,7 @@ class Module:
     def __init__(self, text: str, options: Sequence[str], checked: bool) -> None:
         self.path, self.parameters = build.build(text, options, checked)
         self.checked = checked
-        self.library = library = ctypes.CDLL(str(self.path))
+        self.compiled = library = ctypes.CDLL(str(self.path))
         library.emu_failure.restype = ctypes.c_char_p
         library.emu_base.restype = ctypes.c_void_p
         library.emu_launch.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long, ctypes.c_int, ctypes.c_int]
@@ -152,7 +152,7 @@ class Kernel:
         if not self.module.checked:
             raise RuntimeError(f"{self.name}: only a checked kernel counts: load it with checked=True")
         self._launch(grid, block, args, shared_mem, "forward", (), True)
-        return Counts.of(self.module.library, self.module.path, self.name)
+        return Counts.of(self.module.compiled, self.module.path, self.name)
 
     def _launch(
         self,
@@ -179,7 +179,7 @@ class Kernel:
             )
         arrays = [(self.parameters[i], a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         cells = [self._cell(i, a) for i, a in enumerate(args)]
-        library = self.module.library
+        library = self.module.compiled
         with _lock, memory.placed([a for _, a in arrays], self.module.checked) as places:
             home = iter(places)
             for i, a in enumerate(args):

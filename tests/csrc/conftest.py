@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from guards import Guarded
 
 BUILT = importlib.util.find_spec("minigen._cpu") is not None
 collect_ignore_glob = [] if BUILT else ["test_*.py"]
@@ -22,30 +23,6 @@ def settings_restored():
     yield
     _cpu.set_variant(variant)
     _cpu.set_num_threads(threads)
-
-
-class Guarded:
-    """Outputs filled with NaN, each between two bands of a value that nobody may change."""
-
-    BAND, MARK = 64, np.float32(12345.0)
-
-    def __enter__(self):
-        self.whole = []
-        return self
-
-    def __call__(self, *shape):
-        size = int(np.prod(shape, dtype=np.int64))
-        whole = np.full(size + 2 * self.BAND, self.MARK, np.float32)
-        inner = whole[self.BAND : self.BAND + size]
-        inner[:] = np.nan
-        self.whole.append(whole)
-        return inner.reshape(shape)
-
-    def __exit__(self, kind, error, trace):
-        if kind is None:
-            for whole in self.whole:
-                assert (whole[: self.BAND] == self.MARK).all(), "written before the first element of an output"
-                assert (whole[-self.BAND :] == self.MARK).all(), "written past the last element of an output"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The diffusion script: what it writes and draws, that it resumes bitwise, and what it says to wrong input."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -8,21 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 from PIL import Image
 
 from minigen import training
 from minigen.data import embedded
 
-ROOT = Path(__file__).parents[2]
 TINY = ("--smoke", "--channels", 8, "--patch", 4, "--heads", 0, "--levels", 20, "--threads", 1)
 
 
 @pytest.fixture
 def example():
-    spec = importlib.util.spec_from_file_location("diffusion_mnist", ROOT / "examples" / "diffusion_mnist.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("diffusion_mnist")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Every kind of game in a few steps, stopped and resumed, and what the script says to wrong input."""
 
-import importlib.util
 import itertools
 import json
 import os
@@ -9,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 from PIL import Image
 
 from minigen import training
 from minigen.metrics import digits
 from minigen.training.pretrained import place
 
-ROOT = Path(__file__).parents[2]
 SMALL = ("--smoke", "--width", "4", "--batch-size", "20", "--threads", "1")
 KINDS = {
     **{loss: ("--loss", loss, "--condition", "none")
@@ -29,10 +28,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def GAN():
-    spec = importlib.util.spec_from_file_location("gan_mnist", ROOT / "examples" / "gan_mnist.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.GAN
+    return load("gan_mnist").GAN
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The scripts for text, in this process: training, resuming, writing on, and failing as they say."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -8,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 
 from minigen import checkpoint, training
 from minigen.training import language
 
-ROOT = Path(__file__).parents[2]
 SMALL = {
     "text_transformer": ["--width", "16", "--layers", "1", "--heads", "2", "--context", "16", "--batch-size", "8"],
     "text_rnn": ["--embedding", "8", "--hidden", "16", "--context", "16", "--batch-size", "8"],
@@ -24,9 +23,7 @@ TEXT = "从前有座山，山上有座庙，庙里有个老和尚给小和尚讲
 def kinds():
     found = {}
     for name in SMALL:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load(name)
         (found[name],) = (v for v in vars(module).values() if isinstance(v, type) and getattr(v, "name", "") == name)
     return found
 

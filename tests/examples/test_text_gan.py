@@ -1,6 +1,5 @@
 """The SeqGAN script in this process, with an oracle of 12 words: its three phases, resuming, and failing as it says."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -8,18 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 
 from minigen import checkpoint, training
 
-ROOT = Path(__file__).parents[2]
 V, E, H = 12, 4, 5
 
 
 @pytest.fixture(scope="module")
 def text_gan():
-    spec = importlib.util.spec_from_file_location("text_gan", ROOT / "examples" / "text_gan.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("text_gan")
     module.REAL = module.HELD_OUT = module.LOOKED_AT = 64
     module.EVERY = 1
     return module

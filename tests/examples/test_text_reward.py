@@ -1,18 +1,15 @@
 """Rewards by hand, and the script in this process: the reward rises, and mistakes are named."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 
 from minigen import training
 
-ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("text_reward", ROOT / "examples" / "text_reward.py")
-text_reward = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(text_reward)
+text_reward = load("text_reward")
 
 CLIMB = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 

@@ -1,24 +1,20 @@
 """The sentence VAE's script in this process: it stores lines, writes ways between them, and fails as it says."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from example_scripts import load
 
 from minigen import training
 
-ROOT = Path(__file__).parents[2]
 LINES = ["the cat sat on a mat", "a dog ran home", "the dog sat down", "a cat ran to the mat", "home is a mat"]
 ARGS = ("--data", "lines.txt", "--embedding", 16, "--hidden", 32, "--latent", 4, "--batch-size", 16, "--lr", 0.02)
 
 
 @pytest.fixture(scope="module")
 def kind():
-    spec = importlib.util.spec_from_file_location("text_vae", ROOT / "examples" / "text_vae.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.TextVAE
+    return load("text_vae").TextVAE
 
 
 @pytest.fixture
