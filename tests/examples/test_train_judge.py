@@ -1,26 +1,21 @@
 """The judge's training: it runs, what it writes, how digits are bent, and that it goes on bitwise."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 
 import minigen
 from minigen import checkpoint
 from minigen.data import embedded
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "train_judge.py"
 CONFIG = {"epochs": 1, "batch_size": 20, "lr": 2e-3, "seed": 1, "smoke": True}
 
 
 @pytest.fixture(scope="module")
 def lessons():
-    spec = importlib.util.spec_from_file_location("train_judge", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("train_judge")
 
 
 @pytest.fixture(scope="module")

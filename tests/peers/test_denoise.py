@@ -1,12 +1,12 @@
 """The diffusion U-Net in PyTorch: it is the same network, learns from the same loss, and its weights draw here."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from example_scripts import load
 from minigen.kernels.bench import command, denoise
 from minigen.kernels.bench.translate import translate
 
@@ -14,7 +14,6 @@ import minigen
 from minigen import training
 from minigen.models import unet
 
-ROOT = Path(__file__).parents[2]
 CONFIG = {
     "condition": "label", "channels": "8", "patch": 4, "blocks": 1, "heads": 2, "schedule": "cosine", "levels": 20,
     "prediction": "v", "forget": 0.1, "ema": 0.999, "epochs": 1, "steps": None, "budget": None, "batch_size": 16,
@@ -64,9 +63,7 @@ def test_what_pytorch_learnt_is_drawn_by_the_script(tmp_path, monkeypatch, capsy
     assert command.run(options) == 0
     result = json.loads(Path("theirs/result.json").read_text())
     assert result["steps"] >= 1 and result["minutes"] >= 0.01 and np.isfinite(result["loss of the last 500 steps"])
-    spec = importlib.util.spec_from_file_location("diffusion_mnist", ROOT / "examples" / "diffusion_mnist.py")
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load("diffusion_mnist")
     drawn = ["--checkpoint", "theirs/checkpoint.safetensors", "--sample", "3", "--steps", "3"]
     assert training.script(example.Diffusion, drawn) == 0
     assert np.load("samples.npz")["images"].shape == (3, 28, 28)
