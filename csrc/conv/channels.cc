@@ -5,6 +5,7 @@
 // tap asks whether it lies inside. Each image is turned when it is read and turned back when it is written.
 #include "channels.h"
 
+#include "../gated/in_place.h"
 #include "phases.h"
 #include "vectors.h"
 
@@ -15,6 +16,14 @@ namespace {
 constexpr index BLOCK = 256 << 10;         // floats of x and g that the weight gradient works on at a time: L2
 constexpr index LARGEST_IMAGE = 4 << 20;   // floats of a turned image
 constexpr index BAND = 112;                // pixels whose x and g stay in L1 while all taps of a kernel's row pass over them
+
+// Where each pixel of an image lies in the turned image, `before` rows and `left` columns from its corner.
+const index* pixels_inside(Tables& tables, index height, index width, index before, index left, index cols) {
+    index* const offset = tables.take(height * width);
+    for (index i = 0, j = 0; i < height; ++i)
+        for (index v = 0; v < width; ++v) offset[j++] = ((before + i) * cols + left + v) * VL;
+    return offset;
+}
 
 // x of one group, as the kernels read it.
 struct Layout {
@@ -33,13 +42,15 @@ struct Layout {
         out_cols = flat ? P : s.OW;
         row_step = s.SH * cols * VL;
     }
+    const index *taps, *inside;     // where a tap lies beside the first one, and a pixel in its turned image
     index size() const { return KB * plane; }
-    const index* taps() const {
-        Tables tables(T);
+    void tabulate() {
+        Tables tables(T + s.H * s.W);
         index* const offset = tables.take(T);
         for (index p = 0, t = 0; p < s.KH; ++p)
             for (index q = 0; q < s.KW; ++q) offset[t++] = (p * s.DH * cols + q * s.DW) * VL;
-        return offset;
+        taps = offset;
+        inside = pixels_inside(tables, s.H, s.W, s.PH, s.PW, cols);
     }
     // line of the weights that weight j of one output, in the order of w, belongs to
     index line(index j) const { return j % T * KB * VL + j / T; }
@@ -49,11 +60,7 @@ struct Layout {
         const index pixels = s.H * s.W;
         for (index block = 0; block < KB; ++block, to += plane) {
             if (cols != s.W || rows != s.H) __builtin_memset(to, 0, sizeof(float) * plane);
-            float* const inside = to + (s.PH * cols + s.PW) * VL;
-            const float* const from = x + block * VL * pixels;
-            if (cols == s.W) rows_to_vectors(from, pixels, lanes(block, C), pixels, inside, one_after_another);
-            else rows_to_vectors(from, pixels, lanes(block, C), pixels, inside,
-                                 [&](index j) { return (j / s.W * cols + j % s.W) * VL; });
+            rows_to_vectors(x + block * VL * pixels, pixels, lanes(block, C), pixels, to, [&](index j) { return inside[j]; });
         }
     }
 };
@@ -68,23 +75,27 @@ void turn_back(const float* vectors, index pair, index channels, index pixels, f
 
 void forward(const Layout& l, const float* x, const float* w, float* y) {
     const Conv& s = l.s;
-    const index* const taps = l.taps();
     float* const u = scratch_floats(Scratch::filter, l.OB / 2 * l.lines() * NR);  // [pair of blocks of outputs][tap][channel][NR]
     __builtin_memset(u, 0, sizeof(float) * l.OB / 2 * l.lines() * NR);
     for (index block = 0; block * VL < l.O; ++block)
         rows_to_vectors(w + block * VL * l.C * l.T, l.C * l.T, lanes(block, l.O), l.C * l.T,
                         u + block / 2 * l.lines() * NR + block % 2 * VL, [&](index j) { return l.line(j) * NR; });
-    const Places places = {taps, l.T, l.KB, l.plane, l.KB * VL * NR, VL, l.P * VL};
+    const Places places = {l.taps, l.T, l.KB, l.plane, l.KB * VL * NR, VL, l.P * VL};
+    const index pixels = l.C * s.H * s.W, visits = l.OB / 2 * l.out_rows;
     parallel(s.N, [&](index n) {
         float* const image = scratch_floats(Scratch::image, l.size());
         float* const result = scratch_floats(Scratch::tiles, 2 * l.P * VL);
-        l.turn(x + n * s.C * s.H * s.W, image);
-        for (index pair = 0; pair < l.OB / 2; ++pair) {
-            for (index i = 0; i < l.out_rows; ++i)
+        const float *const x_n = x + n * s.C * s.H * s.W, *const x_next = x_n + s.C * s.H * s.W;
+        l.turn(x_n, image);
+        for (index pair = 0, visit = 0; pair < l.OB / 2; ++pair) {
+            for (index i = 0; i < l.out_rows; ++i, ++visit) {
+                const index asked = visit * pixels / visits;
+                prefetch<false>(x_next + asked, (visit + 1) * pixels / visits - asked);
                 each_tile(l.out_cols, [&](index j, index count) {
                     product_for(s.SW, count)(places, image + i * l.row_step + j * s.SW * VL,
                                                    u + pair * l.lines() * NR, result + (i * l.out_cols + j) * VL);
                 });
+            }
             turn_back(result, pair, l.O, l.P, y + n * s.O * l.P);
         }
     });
@@ -92,7 +103,6 @@ void forward(const Layout& l, const float* x, const float* w, float* y) {
 
 void weight(const Layout& l, const float* g, const float* x, float* dw) {
     const Conv& s = l.s;
-    const index* const taps = l.taps();
     const index image = l.size() + l.OB * l.P * VL, most = 1 + BLOCK / image, pairs = l.OB / 2;
     float* const du = scratch_floats(Scratch::filter, pairs * l.lines() * NR);
     const index band = 1 + BAND / l.out_cols;
@@ -121,7 +131,7 @@ void weight(const Layout& l, const float* g, const float* x, float* dw) {
                         const bool add = first > 0 || i > 0 || row > 0 || col > 0;
                         for (index tap = p * s.KW; tap < (p + 1) * s.KW; ++tap)
                             for (int half = 0; half < VL; half += HALF)
-                                outer_products(area, a + taps[tap] + half, d, l.P * VL,
+                                outer_products(area, a + l.taps[tap] + half, d, l.P * VL,
                                                du + (pair * l.lines() + (tap * l.KB + block) * VL + half) * NR, NR, add);
                     }
         });
@@ -140,7 +150,8 @@ void input(const float* g, const float* w, float* dx, const Conv& s) {
     const index down = least(s.SH, s.H), across = least(s.SW, s.W);
 
     // The taps of all phases, one phase after the other: their offsets in g, and where each one's weights are packed.
-    Tables tables(2 * T + 4 * (s.KH + s.KW) + down * across + 1);
+    Tables tables(P + 2 * T + 4 * (s.KH + s.KW) + down * across + 1);
+    const index* const inside = pixels_inside(tables, s.OH, s.OW, tall.before, wide.before, cols);
     index *const offset = tables.take(T), *const place = tables.take(T), *const start = tables.take(down * across + 1);
     start[0] = 0;
     for (index h = 0; h < down; ++h)
@@ -168,8 +179,7 @@ void input(const float* g, const float* w, float* dx, const Conv& s) {
         for (index block = 0; block < OB; ++block) {
             float* const to = image + block * plane;
             if (cols != s.OW || rows != s.OH) __builtin_memset(to, 0, sizeof(float) * plane);
-            rows_to_vectors(g + (n * s.O + block * VL) * P, P, lanes(block, O), P, to + (tall.before * cols + wide.before) * VL,
-                            [&](index j) { return (j / s.OW * cols + j % s.OW) * VL; });
+            rows_to_vectors(g + (n * s.O + block * VL) * P, P, lanes(block, O), P, to, [&](index j) { return inside[j]; });
         }
         for (index pair = 0; pair < CB / 2; ++pair) {
             for (index h = 0; h < down; ++h)
@@ -197,17 +207,19 @@ bool channels_fit(const Conv& s) {
 
 bool channels_fit_input(const Conv& s) {
     const index C = s.C / s.G, O = s.O / s.G;
-    return s.OW >= 4 && C >= VL / 2 && O >= VL / 2 && s.H * s.W * C <= LARGEST_IMAGE && s.DH == 1 && s.DW == 1 && s.PH < s.KH && s.PW < s.KW;
+    return s.OW >= 4 && C >= VL / 2 && O >= VL / 2 && s.H * s.W * C <= LARGEST_IMAGE && s.PH <= (s.KH - 1) * s.DH && s.PW <= (s.KW - 1) * s.DW;
 }
 
 void conv2d_channels(const float* x, const float* w, float* y, const Conv& s) {
-    const Layout l(s);
+    Layout l(s);
+    l.tabulate();
     for (index group = 0; group < s.G; ++group)
         forward(l, x + group * l.C * s.H * s.W, w + group * l.O * l.C * l.T, y + group * l.O * l.P);
 }
 
 void conv2d_channels_weight(const float* g, const float* x, float* dw, const Conv& s) {
-    const Layout l(s);
+    Layout l(s);
+    l.tabulate();
     for (index group = 0; group < s.G; ++group)
         weight(l, g + group * l.O * l.P, x + group * l.C * s.H * s.W, dw + group * l.O * l.C * l.T);
 }
