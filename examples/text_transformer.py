@@ -10,6 +10,10 @@ from minigen.models.transformer import Transformer
 from minigen.training.checks import positive
 from minigen.training.language import Language
 
+# nanoGPT's configuration for CPUs, as its README has it: https://github.com/karpathy/nanoGPT
+NANOGPT = {"data": "shakespeare", "tokens": "char", "layers": 4, "width": 128, "heads": 4, "context": 64,
+           "batch_size": 12, "steps": 2000, "dropout": 0.0}  # fmt: skip
+
 
 class TransformerText(Language):
     """A Transformer learns to say the next character, or word, or byte pair, of a text, and then writes on.
@@ -37,6 +41,13 @@ class TransformerText(Language):
         add("--positions", choices=["learned", "rotary"], default="rotary",
             help="a vector per place, or queries and keys turned by the place (default %(default)s)")  # fmt: skip
         super().arguments(parser)
+
+    @classmethod
+    def place(cls, config: dict[str, Any]) -> dict[str, Any]:
+        place = super().place(config)
+        if all(config[name] == wanted for name, wanted in NANOGPT.items()):
+            return {**place, "row": "nanogpt", "budget": "2,000 steps"}
+        return place
 
     def model(self, vocabulary: int) -> Transformer:
         s = self.settings

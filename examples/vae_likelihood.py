@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -122,29 +121,19 @@ def save(path: Path, **arrays: Any) -> None:
 
 
 def publish(run: Path, to: Path, name: str, tried: str | None = None) -> None:
-    """TO.json, as ``python -m minigen.kernels.bench results`` wants it for its table, and the pictures TO_*.png."""
+    """The run's result with its likelihood, for the page of results."""
     result = json.loads((run / "result.json").read_text())
     likelihood = json.loads((run / "likelihood.json").read_text())
     config = result["config"]
-    kept = json.loads(to.with_suffix(".json").read_text()) if to.with_suffix(".json").exists() else {}
-    found = {
-        "name": name, "command": " && ".join([result["command"], likelihood["command"]]), "budget": config["budget"],
-        **{key: result[key] for key in ("minutes", "steps", "threads", "date")}, "seed": config["seed"],
-        **{key: result[key] for key in ("machine", "backend", "minigen", "numpy", "python")},
+    more = {
+        "name": name, "tried": tried, "budget": config["budget"],
+        "command": " && ".join([result["command"], likelihood["command"]]),
         "figures": {**{key: likelihood[key] for key in FIGURES}, "active_units": result["active_units"]},
-        "kl_per_dimension": result["kl_per_dimension"], "health": result["health"], "config": config,
-        **{key: kept[key] for key in ("judged", "tried") if key in kept},
     }  # fmt: skip
     counts = likelihood["draws"] == 5000 and likelihood["digits"] == 10_000 and not config["conditional"]
     if counts and config["budget"] in (10, 60) and config["data"] == "mnist":
-        found["row"] = "vae"
-    if tried:
-        found["tried"] = tried
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
-    for picture in PICTURES:
-        shutil.copyfile(run / f"{picture}.png", to.with_name(f"{to.name}_{picture}.png"))
-    shutil.copyfile(sorted((run / "samples").glob("*.png"))[-1], to.with_name(f"{to.name}_samples.png"))
+        more["row"] = "vae"
+    training.publish(run, to, [f"{picture}.png" for picture in PICTURES] + ["samples/*.png"], more)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from .experiment import Experiment
 from .guard import INTERRUPTED, Interrupt, finite
 from .health import Healthy
 from .loop import train
+from .publish import publish
 from .run import Run, newest_checkpoint
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "dataset",
     "finite",
     "newest_checkpoint",
+    "publish",
     "script",
     "train",
 ]

@@ -58,3 +58,6 @@ def trained(group: argparse._ArgumentGroup) -> None:
     add("--checkpoint", type=Path, metavar="FILE", help="use these weights (default: the newest run's)")
     add("--pretrained", action="store_true", help="use the weights that come with minigen")
     add("--export", action="store_true", help="make a checkpoint's weights those that come with minigen")
+    add("--publish", type=Path, metavar="FOLDER/NAME", help="copy a finished run's figures, curves and samples there")
+    add("--title", help="of what is published (default: the run's own)")
+    add("--tried", help="what else was tried, in words, for what is published")

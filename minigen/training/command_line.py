@@ -19,6 +19,7 @@ from .arguments import SHARED, parse
 from .experiment import Experiment
 from .guard import INTERRUPTED
 from .loop import train
+from .publish import publish
 from .report import about, conclude
 from .run import Run, newest_checkpoint
 
@@ -38,6 +39,8 @@ def script(kind: type[Experiment], argv: list[str] | None = None) -> int:
     try:
         if args.export:
             return export(kind, args)
+        if args.publish:
+            return show(kind, args)
         return sample(kind, args) if kind.is_used(args) else learn(kind, args)
     except (OSError, FloatingPointError, ValueError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -142,4 +145,12 @@ def export(kind: type[Experiment], args: argparse.Namespace) -> int:
     described = json.loads(result.read_text()) if result.exists() else about(path.parent)
     kept = {"parts": {name: state["parts"][name] for name in kind.sampler}, "config": state["config"]}
     print(f"{pretrained.save(kind.name, kept, described)}")
+    return 0
+
+
+def show(kind: type[Experiment], args: argparse.Namespace) -> int:
+    """A finished run's figures, curves and samples, copied to where the page of results finds them."""
+    path = args.checkpoint or newest_checkpoint(args.runs)
+    more = {**kind.place(load(kind, path)["config"]), "tried": args.tried}
+    print(publish(path.parent, args.publish, kind.published, {**more, **({"name": args.title} if args.title else {})}))
     return 0

@@ -30,6 +30,7 @@ class Experiment:
     sampler: ClassVar[tuple[str, ...]] = ()  # the parts that draw() needs
     curves: ClassVar[Mapping[str, Sequence[str]]] = {}  # title of a panel: the columns in it
     columns: ClassVar[int] = 8  # of a sheet
+    published: ClassVar[tuple[str, ...]] = ("curves.png", "samples/*.png")  # files of a run's folder, for --publish
 
     items: ClassVar[str] = "images"  # what a batch is made of
     steps_help: ClassVar[str] = "stop after this many steps"
@@ -49,6 +50,11 @@ class Experiment:
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
         """Fill in defaults that depend on other settings, in place; ValueError for settings that don't fit together."""
+
+    @classmethod
+    def place(cls, config: dict[str, Any]) -> dict[str, Any]:
+        """For a run's result: its "name", and if it counts, its "row" and "budget" in the table of docs/results."""
+        return {}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.settings = config

@@ -48,6 +48,7 @@ class Language(Experiment):
         "nats per token": ("loss", "held_out"),
         "length of the gradient": ("gradient",),
     }
+    published = ("curves.png", "spoken.txt")
     health = (Healthy("gradient", 0.05, 5.0, "above: the learning rate is too high; below: nothing is learnt"),)
 
     @classmethod
@@ -90,6 +91,16 @@ class Language(Experiment):
         )  # fmt: skip
         config["tokenizer"], config["held_out"] = made.to_dict(), text.held_out
         config["prompt"] = text.content.strip().splitlines()[0]
+
+    @classmethod
+    def place(cls, config: dict[str, Any]) -> dict[str, Any]:
+        data, budget = config["data"], config["budget"]
+        named = {"name": f"{cls.name} on {data}"}
+        if config["tokens"] != "char" or data not in CORPORA or config["held_out"] != CORPORA[data].held_out:
+            return named
+        if data == "chinese" and budget:
+            return {**named, "row": "pretrained", "budget": "own"}
+        return {**named, "row": data, "budget": 60} if data != "english" and budget == 60 else named
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)

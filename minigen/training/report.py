@@ -32,7 +32,8 @@ def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
         "name": experiment.name, **about(run.folder), "seed": run.config["seed"],
         "steps": rows[-1]["step"], "minutes": sum(r.get("seconds", 0.0) for r in rows) / 60,
         "health": {f.range.column: {"value": f.value, "good runs": [f.range.low, f.range.high]} for f in findings},
-        **figures, "config": {name: value for name, value in run.config.items() if not isinstance(value, dict)},
+        **experiment.place(run.config), **figures,
+        "config": {name: value for name, value in run.config.items() if not isinstance(value, dict)},
     }  # fmt: skip
     (run.folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     for finding in findings:

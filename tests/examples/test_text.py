@@ -60,6 +60,12 @@ def test_it_learns_writes_and_tells(run, name):
     result = json.loads((folder / "result.json").read_text())
     assert result["nats_per_character"] < 2 and result["known_trigrams"] > 0.2 and "tokenizer" not in result["config"]
 
+    run(name, "--publish", "results/tale", "--title", "A tale")
+    published = json.loads(Path("results/tale.json").read_text("utf-8"))
+    assert published == {**result, "name": "A tale"} and "row" not in published
+    assert Path("results/tale.txt").read_bytes() == (folder / "spoken.txt").read_bytes()
+    assert Path("results/tale_curves.png").read_bytes() == (folder / "curves.png").read_bytes()
+
     out = run(name, "--prompt", "从前有座", "--sample", 20, "--out", "said.txt", "--temperature", 0)
     assert out.strip() == Path("said.txt").read_text("utf-8").strip() and len(out.strip()) == 24
     assert out == run(name, "--prompt", "从前有座", "--sample", 20, "--temperature", 0)
@@ -104,6 +110,27 @@ def test_bad_data_leaves_no_run_behind(run):
     assert "shorter context or a longer text" in run("text_rnn", "--data", "short.txt", status=1)
     assert "no text 'nowhere'" in run("text_rnn", "--data", "nowhere", status=1)
     assert not Path("runs").exists()
+
+
+def test_a_run_that_has_not_ended_is_not_published(run, monkeypatch):
+    run("text_rnn", *SMALL["text_rnn"], "--data", "tale.txt", "--steps", 1)
+    newest("text_rnn").with_name("result.json").unlink()
+    assert "has not come to its end" in run("text_rnn", "--publish", "results/x", status=1)
+
+
+def test_runs_that_count_know_their_place(kinds):
+    kind = kinds["text_transformer"]
+    usual = {"data": "shakespeare", "tokens": "char", "held_out": 0.1, "budget": 60.0, "layers": 6, "steps": None}
+
+    def place(**changes):
+        found = kind.place({**usual, **changes})
+        return found.get("row"), found.get("budget")
+
+    nanogpt = {**kind.place.__func__.__globals__["NANOGPT"], "budget": None}
+    assert place() == ("shakespeare", 60) and place(budget=59.0) == place(held_out=0.2) == (None, None)
+    assert place(data="sanguo", held_out=0.05) == ("sanguo", 60)
+    assert place(data="chinese", held_out=0.05, budget=12.0) == ("pretrained", "own")
+    assert place(**nanogpt) == ("nanogpt", "2,000 steps") and place(**nanogpt | {"dropout": 0.1}) == (None, None)
 
 
 def test_the_learning_rate_rises_and_falls():
