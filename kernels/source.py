@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-CUDA = Path(__file__).parent / "cuda"
+KERNELS = Path(__file__).parent
+CUDA = KERNELS / "cuda"
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"[^\n]*$', re.MULTILINE)
 
 

@@ -12,6 +12,10 @@ float32: Any = None
 if importlib.util.find_spec("numba"):
     numba: Any = importlib.import_module("numba")
     cuda, float32 = importlib.import_module("numba.cuda"), numba.float32
+    if numba.config.ENABLE_CUDASIM:
+        from .simulated import add_shuffles
+
+        add_shuffles()
 
 
 class _Missing:

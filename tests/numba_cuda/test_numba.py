@@ -1,55 +1,96 @@
 """The Numba rungs: right in Numba's simulator, accepted by its compiler, and the same as the CUDA C++ files to look at.
 
-Each runs in a process of its own, because Numba decides on import whether it simulates.
+Numba decides on import whether it simulates, so each has a process of its own; they run side by side.
 """
 
+import importlib
 import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kernel_report import COMPILED, SIMULATED
-from minigen.kernels.cuda.matmul import RUNGS
-from minigen.kernels.source import inlined, kernels
+
+from minigen.backend.cuda import CudaBackend
+from minigen.backend.cuda.composed import OURS
+from minigen.backend.cuda.in_numba import InNumba, rungs
+from minigen.backend.cuda.launch import Emulated, parameters
 
 HERE = Path(__file__).parent
 NUMBA = importlib.util.find_spec("numba") is not None
 INSTALL = "pip install 'minigen[numba]'"
-NAMES = ["v1_naive", "v2_coalesced", "v3_shared", "v4_register_1d", "v5_register_2d"]
+needs_numba = pytest.mark.skipif(not NUMBA, reason=f"NOT RUN: Numba is not installed ({INSTALL})")
+KERNELS = [(file, name) for file in rungs() for name in parameters(file)]
 
 
-def run(script: str, **environment: str) -> list[str]:
-    env = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA")} | environment
-    done = subprocess.run([sys.executable, str(HERE / script)], env=env, capture_output=True, text=True)
-    if "DynamicLibNotFoundError" in done.stderr or "NvvmSupportError" in done.stderr:
-        pytest.skip(f"NOT RUN: Numba finds no compiler ({INSTALL}): {done.stderr.splitlines()[-1]}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [line.split()[1] for line in done.stdout.splitlines()]
+def test_every_ladder_has_rungs_in_numba():
+    assert {file.split("/")[0] for file in rungs()} == {"conv2d", "layer_norm", "matmul", "reduce", "softmax"}
 
 
-def test_parameters_are_those_of_the_cuda_files():
-    for name in NAMES:
-        module = importlib.import_module(f"minigen.kernels.numba_cuda.matmul.{name}")
-        function = getattr(module, f"matmul_{name}").py_func
-        code = function.__code__
-        theirs = [parameter for _, parameter in kernels(inlined(RUNGS[name].path))[f"matmul_{name}"]]
-        assert list(code.co_varnames[: code.co_argcount]) == theirs
+@pytest.mark.parametrize(("file", "name"), KERNELS)
+def test_parameters_are_those_of_the_cuda_file(file, name):
+    module = importlib.import_module(f"minigen.kernels.numba_cuda.{file.replace('/', '.')}")
+    code = getattr(module, name).py_func.__code__
+    assert list(code.co_varnames[: code.co_argcount]) == [parameter for parameter, _, _ in parameters(file)[name]]
 
 
-@pytest.mark.skipif(not NUMBA, reason=f"NOT RUN: Numba is not installed ({INSTALL})")
-def test_right_in_the_simulator():
-    simulated = run("simulate.py", NUMBA_ENABLE_CUDASIM="1")
-    assert simulated == [f"matmul_{name}" for name in NAMES]
+@pytest.fixture(scope="module")
+def finished():
+    """{script: its exit status, output, complaints}"""
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = {
+        script: subprocess.Popen([sys.executable, str(HERE / script)], env=env, **pipes)
+        for script, env in (("simulate.py", {**plain, "NUMBA_ENABLE_CUDASIM": "1"}), ("compile_ptx.py", plain))
+    }
+    try:
+        said = {script: process.communicate() for script, process in running.items()}
+        yield {script: (process.returncode, *said[script]) for script, process in running.items()}
+    finally:
+        for process in running.values():
+            process.kill()
+
+
+def names(status, output, complaints):
+    """The kernels that a script's lines name."""
+    if "DynamicLibNotFoundError" in complaints or "NvvmSupportError" in complaints:
+        pytest.skip(f"NOT RUN: Numba finds no compiler ({INSTALL}): {complaints.splitlines()[-1]}")
+    assert status == 0, output + complaints
+    return {line.split()[1] for line in output.splitlines()}
+
+
+@needs_numba
+@pytest.mark.slow
+def test_right_in_the_simulator(finished):
+    simulated = names(*finished["simulate.py"])
+    assert simulated == {name for _, name in KERNELS}
     SIMULATED.update(f"numba {name}" for name in simulated)
 
 
-@pytest.mark.skipif(not NUMBA, reason=f"NOT RUN: Numba is not installed ({INSTALL})")
-def test_compiled_to_ptx_without_a_gpu():
-    compiled = run("compile_ptx.py")
-    assert compiled == [f"matmul_{name}" for name in NAMES]
+@needs_numba
+@pytest.mark.slow
+def test_compiled_to_ptx_without_a_gpu(finished):
+    compiled = names(*finished["compile_ptx.py"])
+    assert compiled == {name for _, name in KERNELS}
     COMPILED.update(f"numba {name}" for name in compiled)
+
+
+def test_what_has_no_rung_in_numba_runs_elsewhere():
+    launcher = InNumba(np, Emulated())
+    x = np.ones((2, 5), np.float32)
+    be = CudaBackend(np, launcher, "emulator", "cpu", OURS).with_kernel("sum", "v3_vector")
+    assert be.sum(x, (1,), False, np.dtype(np.float32)).tolist() == [5, 5]
+    assert not launcher.launched
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 1), (1,)])
+def test_arrays_go_flat_to_numba(shape):
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    flat = InNumba(np, Emulated()).flat(x.T)
+    assert flat.tolist() == x.ravel().tolist() and np.shares_memory(flat, x)
 
 
 @pytest.mark.skipif(NUMBA, reason="Numba is installed")

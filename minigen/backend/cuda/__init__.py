@@ -9,7 +9,7 @@ stands, for NumPy hands a call over to the arrays that it is given (NEP 13, 18 a
     channels.py      batch and group norm
     convolution.py   convolution and its gradients
     updates.py       products of matrices, Adam
-    launch.py        how a kernel is started, and the checks before it
+    launch.py        how a kernel is started, and the checks before it; in_numba.py: the rungs in Numba
     pretend.py       a GPU for tests; loading.py: which of them there is
 """
 

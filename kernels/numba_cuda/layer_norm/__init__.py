@@ -1,0 +1,1 @@
+"""Layer norm of rows: v1_tree, v2_warp; see ``kernels/cuda/layer_norm``."""

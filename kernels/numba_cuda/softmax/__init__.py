@@ -1,0 +1,1 @@
+"""Softmax of rows: v1_tree, v2_warp; see ``kernels/cuda/softmax``."""
