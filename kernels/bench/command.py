@@ -19,6 +19,7 @@ from . import (
     gpu,
     ladder,
     listing,
+    nanogpt,
     overhead,
     peak,
     profile,
@@ -33,7 +34,8 @@ from .workloads import WORKLOADS
 
 COMMANDS: dict[str, Any] = {"train": train, "gemm": gemm, "conv": conv, "fused": fused,
                              "ladder": ladder, "overhead": overhead, "threads": threads}  # fmt: skip
-OTHERS: dict[str, Any] = {"listing": listing, "denoise": denoise, "results": results}  # they time nothing
+OTHERS: dict[str, Any] = {"listing": listing, "denoise": denoise, "nanogpt": nanogpt,
+                           "results": results}  # they write files of their own
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -33,10 +33,10 @@ class Functions:
     """lib.nn.functional, and what minigen has in one kernel, composed."""
 
     def __init__(self, lib: Any) -> None:
-        self._functions = lib.nn.functional
+        self._lib, self._functions = lib, lib.nn.functional
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._functions, name)
+    def __getattr__(self, name: str) -> Any:  # cat, say, is not among PyTorch's functional
+        return getattr(self._functions if hasattr(self._functions, name) else self._lib, name)
 
     def group_norm_silu(self, *arguments: Any) -> Any:
         return self._functions.silu(self._functions.group_norm(*arguments))

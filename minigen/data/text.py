@@ -144,6 +144,18 @@ class Windows:
         return rows[:, :-1], rows[:, 1:]
 
 
+def covering(n: int, length: int, stride: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Windows whose predictions cover tokens 1 .. n - 1 once: their starts, and how many predictions count in each,
+    the last ones.
+
+    ``stride``: how far one lies after the other, at most ``length`` (the default). A smaller one gives every token that
+    counts at least length - stride tokens of context, but for the first window. The last window ends with the text.
+    """
+    stride = stride or length
+    ends = np.array([*range(length, n - 1, stride), n - 1], np.int64)
+    return ends - length, np.diff(ends, prepend=0)
+
+
 def save_codes(codes: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Tokens as .npy of the smallest unsigned type, for ``load_codes``."""
     largest = int(codes.max(initial=0))

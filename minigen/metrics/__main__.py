@@ -1,10 +1,12 @@
-"""`python -m minigen.metrics mnist SAMPLES.npz`: judges anybody's digits, prints a table, draws a sheet."""
+"""`python -m minigen.metrics mnist SAMPLES.npz`: judges anybody's digits, prints a table, draws a sheet.
+`python -m minigen.metrics ngram TEXT`: how many nats a character counting alone needs."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 import zipfile
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import set_num_threads
-from . import mnist, sheet, table
+from . import mnist, ngram, sheet, table
 from .calibrate import calibrate, kinds
 
 
@@ -30,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m minigen.metrics", description="How good drawn digits are.")
+    parser = argparse.ArgumentParser(prog="python -m minigen.metrics", description="How good models are.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     judged = commands.add_parser("mnist", help="judge samples that were drawn by a model of MNIST")
     add = judged.add_argument
@@ -47,6 +49,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--json", type=Path, default=Path(table.__file__).with_name(table.FILE), help="(default: the package's own)")
     add("--sheet", type=Path, metavar="FILE.png", help="draw some of each kind there")
     made.set_defaults(run=calibrations)
+    counted = commands.add_parser("ngram", help="what a modified Kneser-Ney model reaches on a text's held-out end")
+    add = counted.add_argument
+    add("text", help="a name, such as sanguo, or a UTF-8 file")
+    add("--order", type=int, default=5, help="characters of the longest n-gram (default %(default)s)")
+    add("--held-out", type=float, help="share at the end (default: the text's own)")
+    add("--json", type=Path, metavar="FILE", help="write the numbers there")
+    counted.set_defaults(run=count, threads=None)
     for command in (judged, made):
         command.add_argument("--data", metavar="FOLDER", help="with the whole of MNIST (default: searched, downloaded)")
         command.add_argument("--threads", type=int, help="CPU threads (default: all)")
@@ -98,6 +107,17 @@ def calibrations(args: argparse.Namespace) -> int:
     print(table.text(found))
     if args.sheet:
         sheet.save_kinds({kind: images for kind, (images, _) in kinds(reference).items()}, args.sheet)
+    return 0
+
+
+def count(args: argparse.Namespace) -> int:
+    found = ngram.measure(args.text, args.order, args.held_out)
+    words = [args.text, *(["--order", str(args.order)] if args.order != 5 else []),
+             *(["--held-out", str(args.held_out)] if args.held_out is not None else [])]  # fmt: skip
+    if args.json:
+        write(args.json, {**found, "command": "python -m minigen.metrics ngram " + shlex.join(words)})
+    print(f"{found['name']}: {found['nats_per_character']:.4f} nats per character over the last "
+          f"{found['characters_held_out']:,}, having seen {found['characters_seen']:,}")  # fmt: skip
     return 0
 
 

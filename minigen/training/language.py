@@ -17,7 +17,7 @@ import minigen
 
 from .. import functional as F
 from .. import nn, optim
-from ..data.text import CORPORA, Windows, read
+from ..data.text import CORPORA, Windows, covering, read
 from ..data.tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
 from ..metrics.text import longest_copy, ngram_share
 from ..models.generate import generate
@@ -106,10 +106,8 @@ class Language(Experiment):
         super().__init__(config)
         self.tokenizer = tokenizer(config["tokenizer"])
         self.net = self.model(len(self.tokenizer))
-        matrices = [p for p in self.net.parameters() if p.ndim >= 2]
-        others = [p for p in self.net.parameters() if p.ndim < 2]  # biases and norms keep their size
-        groups = [{"params": matrices, "weight_decay": config["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = optim.AdamW(groups, lr=config["lr"], betas=(0.9, config["beta2"]))
+        decayed = groups(self.net, config["weight_decay"])
+        self.optimizer = optim.AdamW(decayed, lr=config["lr"], betas=(0.9, config["beta2"]))
 
     def model(self, vocabulary: int) -> Any:
         raise NotImplementedError
@@ -138,22 +136,26 @@ class Language(Experiment):
         self.optimizer.step()
         return row
 
-    def loss(self, x: np.ndarray, y: np.ndarray) -> Tensor:
+    def loss(self, x: np.ndarray, y: np.ndarray, reduction: str = "mean") -> Tensor:
         """The mean of -log p over the tokens that the model predicts: all of a window, or its last alone."""
         logits = self.net(minigen.tensor(x))  # (N, T or 1, V)
-        return F.cross_entropy(logits.flatten(0, 1), minigen.tensor(y[:, -logits.shape[1] :]).flatten())
+        target = minigen.tensor(y[:, -logits.shape[1] :])
+        return F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction=reduction)
 
-    def nats(self, codes: np.ndarray) -> float:
-        """The mean of -log p over a row of tokens, cut into windows as in training."""
-        windows, total = Windows(codes, min(self.settings["context"], len(codes) - 1)), 0.0
-        starts = windows.get_batch(np.arange(len(windows)))[0]
+    def nats(self, codes: np.ndarray, stride: int | None = None) -> float:
+        """The mean of -log p over a row of tokens, cut into windows as in training, or such that overlap."""
+        windows = Windows(codes, min(self.settings["context"], len(codes) - 1))
+        starts, new = covering(len(codes), windows.length, stride)
+        total, counted = 0.0, 0
         self.net.eval()
         with minigen.no_grad():
             for i in range(0, len(starts), ROWS):
                 x, y = windows.cut(starts[i : i + ROWS])
-                total += self.loss(x, y).item() * len(x)
+                nats = self.loss(x, y, "none").numpy().reshape(len(x), -1)
+                counts = np.arange(nats.shape[1]) >= nats.shape[1] - new[i : i + ROWS, None]
+                total, counted = total + float(nats[counts].sum(dtype=np.float64)), counted + int(counts.sum())
         self.net.train()
-        return total / len(starts)
+        return total / counted
 
     def measure(self) -> dict[str, float]:
         return {"held_out": self.nats(self.held_out)} if len(self.held_out) > 1 else {}
@@ -208,9 +210,19 @@ class Language(Experiment):
             nats = self.nats(self.held_out)
             figures["nats_per_token"] = nats
             figures["nats_per_character"] = nats * len(self.held_out) / len(self.held_out_text)
-            print(f"held out: {nats:.4f} nats per token, {figures['nats_per_character']:.4f} per character")
+            overlapping = self.nats(self.held_out, max(self.settings["context"] // 4, 1))
+            figures["nats_per_character_overlapping"] = overlapping * len(self.held_out) / len(self.held_out_text)
+            print(f"held out: {nats:.4f} nats per token, {figures['nats_per_character']:.4f} per character; "
+                  f"{figures['nats_per_character_overlapping']:.4f} if windows overlap by three quarters")  # fmt: skip
         print(f"of the trigrams it says {figures['known_trigrams']:.1%} occur in the text; longest copy: {copied!r}")
         return figures
+
+
+def groups(net: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """For AdamW: matrices decay, biases and norms keep their size."""
+    matrices = [p for p in net.parameters() if p.ndim >= 2]
+    others = [p for p in net.parameters() if p.ndim < 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
 def rate(progress: float, warmup: float) -> float:

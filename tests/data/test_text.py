@@ -100,6 +100,17 @@ def test_windows_hold_each_token_and_the_one_after_it(n, length):
     assert np.concatenate(windows.cut(starts)[0]).tolist() == codes[: len(windows) * length].tolist()
 
 
+@given(n=st.integers(2, 60), length=st.integers(1, 20), stride=st.none() | st.integers(1, 20))
+def test_covering_windows_count_each_prediction_once(n, length, stride):
+    length, stride = min(length, n - 1), min(stride, length, n - 1) if stride else None
+    starts, new = text.covering(n, length, stride)
+    assert starts.min() >= 0 and (new <= length).all() and new[0] == length
+    assert [t for s, k in zip(starts, new, strict=True) for t in range(s + length - k + 1, s + length + 1)] == [
+        *range(1, n)
+    ]
+    assert (new[1:] <= (stride or length)).all()
+
+
 def test_a_memory_map_gives_the_same_windows(tmp_path):
     codes = np.random.default_rng(0).integers(0, 300, 1000)
     text.save_codes(codes, tmp_path / "codes.npy")

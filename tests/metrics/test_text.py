@@ -1,5 +1,6 @@
 """Kneser-Ney against a slow textbook, and what is said about generated text."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minigen.metrics.__main__ import main
 from minigen.metrics.kneser_ney import KneserNey, discounts
 from minigen.metrics.text import longest_copy, ngram_share
 
@@ -58,6 +60,29 @@ def test_more_context_helps_where_there_is_something_to_learn():
         row.append(int((row[-1] + row[-2] + (rng.random() < 0.1)) % 7))
     nats = [KneserNey(row[:2500], n, 7).nats(row[2500:], row[2490:2500]).mean() for n in (1, 2, 3)]
     assert nats[0] > 1.9 and nats[2] < 0.5 < nats[1]
+
+
+def test_a_bigram_model_by_hand():
+    """a b a a b: bigrams ab 2, ba 1, aa 1; before a stand 2 different tokens (b, a), before b stands 1 (a)."""
+    model = KneserNey([0, 1, 0, 0, 1], 2, 2)
+    # n1 = 2, n2 = 1 of the bigrams, n3 = 0: too short a text for equation 26, so D = 1/2; unigrams likewise
+    a, b = 1.5 / 3 + (0.5 + 0.5) / 3 / 2, 0.5 / 3 + (0.5 + 0.5) / 3 / 2  # (c - D) / 3 + gamma / 2
+    after_a = [0.5 / 3 + 1 / 3 * a, 1.5 / 3 + 1 / 3 * b]  # aa once, ab twice; gamma = (D + D) / 3
+    after_b = [0.5 / 1 + 0.5 / 1 * a, 0.5 * b]
+    for history, want in ((0, after_a), (1, after_b)):
+        found = [np.exp(-model.nats([w], [history])[0]) for w in (0, 1)]
+        np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+def test_the_command_measures_what_scripts_hold_out(tmp_path, capsys):
+    (tmp_path / "tale.txt").write_text("从前有座山，山上有座庙。" * 50, encoding="utf-8")
+    out, args = tmp_path / "out.json", ["ngram", str(tmp_path / "tale.txt"), "--order", "3", "--held-out", "0.2"]
+    assert main([*args, "--json", str(out)]) == 0
+    found = json.loads(out.read_text("utf-8"))
+    assert found["characters_held_out"] == 120 and found["vocabulary"] == 9 and "peer" not in found
+    assert 0 < found["nats_per_character"] < 0.2 and f"{found['nats_per_character']:.4f}" in capsys.readouterr().out
+    assert main([*args[:-1], "0"]) == 1 and "nothing is held out" in capsys.readouterr().err
+    assert main(["ngram", "nowhere"]) == 1 and "no text 'nowhere'" in capsys.readouterr().err
 
 
 def test_kneser_ney_errors():
