@@ -19,31 +19,35 @@ from minigen.training.checks import positive
 
 LENGTH, BEGIN = 20, 0
 REAL, HELD_OUT = 10_000, 10_000  # sentences of the oracle: to learn from, and to measure with
-LOOKED_AT = 2_000  # sentences behind a number during training
-EVERY = 10  # rounds of the game between two such numbers
+LOOKED_AT = 2_000  # sentences behind a number during training, other ones than are held out for the end
+EPOCHS, ROUNDS = 4, 10  # of likelihood, of the game, between two such numbers
+WORSE = 0.05  # of the game's models the best counts whose NLL_test is at most this much above likelihood's
 FILTERS = {1: 32, 2: 64, 3: 64, 4: 64, 5: 32, 8: 32}  # two cores' discriminator; the paper's has ten times the work
 WARMER = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7)  # temperatures of the maximum-likelihood model that are tried
 
 
 class Memory:
-    """What a resumed run must know: generated sentences that D learns from, how often it did, rounds of the game."""
+    """What a resumed run must know: generated sentences that D learns from, what was done, the best that was seen."""
 
     def __init__(self) -> None:
-        self.sentences, self.batches, self.rounds = np.zeros((0, LENGTH), np.int64), 0, 0
+        self.sentences = np.zeros((0, LENGTH), np.int64)
+        self.counts = {"likelihood": 0, "D": 0, "rounds": 0}
+        self.best: dict[str, float] = {}  # NLL_oracle and NLL_test of ``likely``, NLL_oracle of ``best``
 
     def state_dict(self) -> dict[str, Any]:
-        return {"sentences": self.sentences, "batches": self.batches, "rounds": self.rounds}
+        return vars(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.sentences, self.batches, self.rounds = np.asarray(state["sentences"]), state["batches"], state["rounds"]
+        self.sentences = np.asarray(state["sentences"])
+        self.counts, self.best = dict(state["counts"]), dict(state["best"])
 
 
 class SeqGAN(training.Experiment):
     """A text model learns from an oracle whose probabilities are known: first by likelihood, then from a discriminator.
 
-    python examples/text_gan.py                     the benchmark's oracle, if MINIGEN_DATA has it, with a small D
+    python examples/text_gan.py --budget 60         the benchmark's oracle, if MINIGEN_DATA has it, with a small D
+    python examples/text_gan.py --budget 60 --mle 1 maximum likelihood alone for the same time, to compare with
     python examples/text_gan.py --oracle random     another oracle, drawn as the published one was
-    python examples/text_gan.py --mle 1             maximum likelihood alone, for comparison
     python examples/text_gan.py --paper             the published protocol: days on two cores
     python examples/text_gan.py --resume            goes on where the newest run stopped, bitwise
 
@@ -51,13 +55,15 @@ class SeqGAN(training.Experiment):
     then the game: a step of G on the rewards of roll-outs, some epochs of D. NLL_oracle is how unlikely the oracle
     finds what G says (lower is better; its own sentences have 5.75). A lower temperature alone lowers it, too, at the
     cost of variety: so NLL_test, how unlikely G finds held-out sentences of the oracle, and the tempered
-    maximum-likelihood model stand beside it.
+    maximum-likelihood model stand beside it. Of both phases the model counts whose sentences the oracle found likeliest
+    on the way, in the game among those that are not much worse on real ones. The figures at the end are of new ones.
     """
 
     name = "text_gan"
-    config = ("oracle", "mle", "critic", "rollouts", "rate", "paper", "epochs_D", "lr_D")
+    config = ("oracle", "mle", "critic", "rollouts", "rate", "paper", "epochs_D", "lr_D", "lr_game")
     defaults: ClassVar[dict[str, Any]] = {"epochs": 100, "batch_size": 64, "lr": 0.01}
-    sampler = ("G",)
+    sampler = ("best",)
+    published = ("curves.png",)
     items = "sentences"
     data_help = "not used: the oracle makes the data"
     curves: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -70,12 +76,13 @@ class SeqGAN(training.Experiment):
         add("--oracle", default="published",
             help="published: the benchmark's weights, seqgan/target_lstm.npz under MINIGEN_DATA; random; or a file of "
             "such weights (default %(default)s)")  # fmt: skip
-        add("--mle", type=float, default=0.6, help="share of the run for maximum likelihood (default %(default)s)")
-        add("--critic", type=float, default=0.7, help="share of the run after which the game begins (%(default)s)")
+        add("--mle", type=float, default=0.15, help="share of the run for maximum likelihood (default %(default)s)")
+        add("--critic", type=float, default=0.3, help="share of the run after which the game begins (%(default)s)")
         add("--rollouts", type=positive, default=16, help="completions per word (default %(default)s)")
         add("--rate", type=float, default=0.8, help="of the roll-out policy's weights that stay (default %(default)s)")
         add("--epochs-D", type=positive, default=1, help="of D in every round (default %(default)s)")
         add("--lr-D", type=float, default=1e-3, help="D's learning rate (default %(default)s)")
+        add("--lr-game", type=float, default=0.01, help="G's learning rate in the game (default %(default)s)")
         add("--paper", action="store_true", help="the paper's discriminator, and 15 epochs of it in every round")
 
     @classmethod
@@ -89,15 +96,23 @@ class SeqGAN(training.Experiment):
             config["epochs"], config["steps"] = None, sum(phases)
             config["mle"], config["critic"] = phases[0] / sum(phases), (phases[0] + phases[1]) / sum(phases)
 
+    @classmethod
+    def place(cls, config: dict[str, Any]) -> dict[str, Any]:
+        alone = config["mle"] == 1
+        named = {"name": "Maximum likelihood" if alone else "SeqGAN"}
+        counts = config["oracle"] == "published" and config["budget"] == 60
+        return {**named, "row": "mle" if alone else "seqgan", "budget": 60} if counts else named
+
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
         self.teacher = seqgan.oracle(weights(config["oracle"], config["seed"]))
         V = self.teacher.head.weight.shape[0]
-        self.G, self.policy, self.likely = (RecurrentLM(V, 32, 32, 1) for _ in range(3))
+        self.G, self.policy, self.likely, self.best = (RecurrentLM(V, 32, 32, 1) for _ in range(4))
         for p in self.G.parameters():
             minigen.nn.init.normal_(p, 0.0, 0.1)
         self.D = seqgan.SentenceCNN(V, seqgan.PAPER_FILTERS if config["paper"] else FILTERS)
         self.opt_G = optim.Adam(self.G.parameters(), lr=config["lr"])
+        self.opt_game = optim.Adam(self.G.parameters(), lr=config["lr_game"])
         self.opt_D = optim.Adam(self.D.parameters(), lr=config["lr_D"])
         self.memory = Memory()
 
@@ -105,83 +120,116 @@ class SeqGAN(training.Experiment):
         n = 4 * self.settings["batch_size"] if self.settings["smoke"] else REAL
         own = minigen.Generator(self.settings["seed"] + 1)
         self.real = seqgan.sample(self.teacher, n, LENGTH, BEGIN, own)
-        self.held_out = seqgan.sample(self.teacher, min(n, HELD_OUT), LENGTH, BEGIN, own)
+        self.looked_at, self.held_out = (
+            seqgan.sample(self.teacher, min(n, count), LENGTH, BEGIN, own) for count in (LOOKED_AT, HELD_OUT)
+        )
         return TensorDataset(self.real)
 
     def parts(self) -> dict[str, Any]:
-        return {"G": self.G, "policy": self.policy, "likely": self.likely, "D": self.D, "opt_G": self.opt_G,
-                "opt_D": self.opt_D, "memory": self.memory}  # fmt: skip
+        return {"G": self.G, "policy": self.policy, "likely": self.likely, "best": self.best, "D": self.D,
+                "opt_G": self.opt_G, "opt_game": self.opt_game, "opt_D": self.opt_D, "memory": self.memory}  # fmt: skip
 
     # learning -----------------------------------------------------------------------------------------
     def step(self, batch: Any) -> dict[str, float]:
-        if self.progress < self.settings["mle"]:
-            loss = -seqgan.log_probabilities(self.G, batch.numpy(), BEGIN).mean()
-            row = {"loss": training.finite("loss", loss)}
-            self.update(self.opt_G, loss)
-            self.likely.load_state_dict(self.G.state_dict())
-            self.policy.load_state_dict(self.G.state_dict())
-            return row
-        if self.progress < self.settings["critic"]:
-            return self.step_D(batch.numpy())
-        return self.round()
+        mle, critic = self.settings["mle"], max(self.settings["critic"], self.settings["mle"])
+        if self.progress < mle:
+            return self.step_likelihood(batch.numpy(), pace(self.progress / mle))
+        seen: dict[str, float] = {}
+        if not self.memory.counts["D"]:  # likelihood has ended: its best model goes on
+            seen = self.look()
+            for model in (self.G, self.policy):
+                model.load_state_dict(self.likely.state_dict())
+        if self.progress < critic:
+            return seen | self.step_D(batch.numpy())
+        return seen | self.round(pace((self.progress - critic) / max(1 - critic, 1e-9)))
+
+    def step_likelihood(self, real: np.ndarray, pace: float) -> dict[str, float]:
+        loss = -seqgan.log_probabilities(self.G, real, BEGIN).mean()
+        row = {"loss": training.finite("loss", loss)}
+        self.update(self.opt_G, loss, pace * self.settings["lr"])
+        self.memory.counts["likelihood"] += 1
+        epoch = len(self.real) // self.settings["batch_size"]
+        return row | self.look() if self.memory.counts["likelihood"] % (EPOCHS * epoch) == 0 else row
 
     def step_D(self, real: np.ndarray) -> dict[str, float]:
         """D tells real sentences from generated ones; these are made anew after three epochs."""
-        if self.memory.batches % (3 * (len(self.real) // len(real))) == 0:
+        if self.memory.counts["D"] % (3 * (len(self.real) // len(real))) == 0:
             self.memory.sentences = seqgan.sample(self.G, len(self.real), LENGTH, BEGIN)
-        self.memory.batches += 1
+        self.memory.counts["D"] += 1
         fake = self.memory.sentences[minigen.randint(0, len(self.memory.sentences), (len(real),)).numpy()]
         logits = self.D(minigen.tensor(np.concatenate([real, fake])))
         truth = minigen.tensor(np.repeat([1.0, 0.0], len(real))).float()
         told = F.binary_cross_entropy_with_logits(logits, truth)
         small = sum(((p**2).sum() for p in self.D.head.parameters()), minigen.zeros(())) / 2
-        self.update(self.opt_D, told + 0.2 * small)  # L2 of the last layer, as in the paper's program
+        told_apart = told + 0.2 * small  # L2 of the last layer, as in the paper's program
+        self.update(self.opt_D, told_apart, self.settings["lr_D"])
         return {"loss_D": training.finite("loss_D", told)}
 
-    def round(self) -> dict[str, float]:
+    def round(self, pace: float) -> dict[str, float]:
         """One step of G on its words' values, the roll-out policy follows, then D catches up."""
         said = seqgan.sample(self.G, self.settings["batch_size"], LENGTH, BEGIN)
         Q = seqgan.action_values(self.policy, said, self.D.reward, self.settings["rollouts"], BEGIN)
         loss = seqgan.policy_loss(self.G, said, Q, BEGIN)
         row = {"loss": training.finite("loss", loss), "reward": float(Q.mean())}
-        self.update(self.opt_G, loss)
+        self.update(self.opt_game, loss, pace * self.settings["lr_game"])
         seqgan.moved_towards(self.policy, self.G, self.settings["rate"])
         batch = self.settings["batch_size"]
         for _ in range(self.settings["epochs_D"]):
             order = minigen.randperm(len(self.real)).numpy()
             for i in range(0, len(order) - batch + 1, batch):
                 row |= self.step_D(self.real[order[i : i + batch]])
-        self.memory.rounds += 1
-        return row | self.measure() if self.memory.rounds % EVERY == 0 else row
+        self.memory.counts["rounds"] += 1
+        return row | self.look(game=True) if self.memory.counts["rounds"] % ROUNDS == 0 else row
 
-    def update(self, optimizer: optim.Adam, loss: Any) -> None:
+    def update(self, optimizer: optim.Adam, loss: Any, lr: float) -> None:
+        optimizer.param_groups[0]["lr"] = lr
         optimizer.zero_grad()
         loss.backward()
         minigen.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 5.0)
         optimizer.step()
 
     # measuring ----------------------------------------------------------------------------------------
-    def measure(self, n: int = LOOKED_AT, G: Any = None, temperature: float = 1.0) -> dict[str, float]:
-        G = self.G if G is None else G
-        n = min(n, len(self.held_out))
-        said = seqgan.sample(G, n, LENGTH, BEGIN, minigen.Generator(7), temperature)
+    def look(self, game: bool = False) -> dict[str, float]:
+        """How G does now; the best is kept."""
+        found, best = self.measured(self.G, self.looked_at, seed=7), self.memory.best
+        if not game and found["nll_oracle"] < best.get("likely", np.inf):
+            self.likely.load_state_dict(self.G.state_dict())
+            best["likely"], best["limit"] = found["nll_oracle"], (1 + WORSE) * found["nll_test"]
+        if found["nll_oracle"] < best.get("best", np.inf) and found["nll_test"] <= best["limit"]:
+            self.best.load_state_dict(self.G.state_dict())
+            best["best"] = found["nll_oracle"]
+        return found
+
+    def measured(self, G: Any, real: np.ndarray, seed: int, temperature: float = 1.0) -> dict[str, float]:
+        """NLL_oracle of as many sentences of G as there are ``real`` ones, and G's NLL_test of these."""
+        said = seqgan.sample(G, len(real), LENGTH, BEGIN, minigen.Generator(seed), temperature)
         return {"nll_oracle": seqgan.nll(self.teacher, said, BEGIN),
-                "nll_test": seqgan.nll(G, self.held_out[:n], BEGIN, temperature)}  # fmt: skip
+                "nll_test": seqgan.nll(G, real, BEGIN, temperature)}  # fmt: skip
 
     def save_sheets(self, run: training.Run, step: int) -> dict[str, float]:
         return {}  # numbers of an oracle's words say nothing to an eye
 
     def conclude(self, run: training.Run) -> dict[str, Any]:
-        own, likely = self.measure(HELD_OUT), self.measure(HELD_OUT, self.likely)
-        tempered = {t: self.measure(LOOKED_AT, self.likely, t) for t in WARMER}
+        if not self.memory.best:  # a run too short to have looked
+            self.look()
+        alone = self.memory.counts["rounds"] == 0
+        likely = self.measured(self.likely, self.held_out, seed=8)
+        last, best = (likely if alone else self.measured(G, self.held_out, seed=8) for G in (self.G, self.best))
+        tempered = {t: self.measured(self.likely, self.held_out, 8, t) for t in WARMER}
         real = seqgan.nll(self.teacher, self.held_out, BEGIN)
-        print(f"the oracle's own sentences: NLL_oracle {real:.3f}")
-        print(f"maximum likelihood:         NLL_oracle {likely['nll_oracle']:.3f}, NLL_test {likely['nll_test']:.3f}")
+
+        def line(what: str, found: dict[str, float]) -> None:
+            print(f"{what:27} NLL_oracle {found['nll_oracle']:.3f}, NLL_test {found['nll_test']:.3f}")
+
+        print(f"{'the oracle itself:':27} NLL_oracle {real:.3f}")
+        line("maximum likelihood:", likely)
         for t, found in tempered.items():
-            print(f"  at temperature {t:4.2f}:       NLL_oracle {found['nll_oracle']:.3f}, "
-                  f"NLL_test {found['nll_test']:.3f}")  # fmt: skip
-        print(f"after the game:             NLL_oracle {own['nll_oracle']:.3f}, NLL_test {own['nll_test']:.3f}")
-        return {"oracle": real, "likelihood": likely, "tempered": {str(t): v for t, v in tempered.items()}, "game": own}
+            line(f"  at temperature {t:4.2f}:", found)
+        if not alone:
+            line("after the game:", best)
+            line("  its last round:", last)
+        return {**best, "oracle": real, "likelihood": likely, "last": last, "counts": self.memory.counts,
+                "tempered": {str(t): found for t, found in tempered.items()}}  # fmt: skip
 
     @classmethod
     def drawing(cls, parser: Any) -> None:
@@ -190,11 +238,16 @@ class SeqGAN(training.Experiment):
         add("--out", type=Path, default=Path("sentences.npy"), help="an array (N, 20) (default %(default)s)")
 
     def sample(self, args: Any, source: Any) -> int:
-        said = seqgan.sample(self.G, args.sample, LENGTH, BEGIN, minigen.Generator(args.seed))
+        said = seqgan.sample(self.best, args.sample, LENGTH, BEGIN, minigen.Generator(args.seed))
         np.save(args.out, said)
         found = seqgan.nll(self.teacher, said, BEGIN)
         print(f"{len(said)} sentences from {source}: {args.out}; NLL_oracle {found:.3f}")
         return 0
+
+
+def pace(progress: float) -> float:
+    """Of a phase's learning rate: all of it, then a straight line down to a twentieth in the last two fifths."""
+    return min(1.0, 2.375 * (1 - progress) + 0.05)
 
 
 def weights(name: str, seed: int) -> dict[str, np.ndarray]:

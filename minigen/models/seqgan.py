@@ -49,7 +49,8 @@ def _continued(
     with no_grad():
         for t in range(length):
             logits, state = model.step(tensor(last), state)
-            out[:, t] = draw(F.softmax(logits[:, -1] / temperature, dim=-1).numpy(), generator)
+            logits = logits[:, -1] if temperature == 1 else logits[:, -1] / temperature
+            out[:, t] = draw(F.softmax(logits, dim=-1).numpy(), generator)
             last = out[:, t : t + 1]
     return out
 

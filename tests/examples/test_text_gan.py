@@ -18,7 +18,7 @@ V, E, H = 12, 4, 5
 def text_gan():
     module = load("text_gan")
     module.REAL = module.HELD_OUT = module.LOOKED_AT = 64
-    module.EVERY = 1
+    module.EPOCHS = module.ROUNDS = 1
     return module
 
 
@@ -48,7 +48,7 @@ def rows(folder):
 
 def test_three_phases_and_their_numbers(run):
     out = run(*ARGS)
-    assert "the oracle's own sentences: NLL_oracle" in out and "at temperature 0.70" in out
+    assert "the oracle itself:" in out and "at temperature 0.70" in out and "its last round:" in out
     folder = training.newest_checkpoint("runs/text_gan").parent
     steps = [row for row in rows(folder) if "seconds" in row]
     phases = ["game" if "reward" in row else "critic" if "loss_D" in row else "mle" for row in steps]
@@ -56,7 +56,11 @@ def test_three_phases_and_their_numbers(run):
     assert all(0 < row["reward"] < 1 and row["nll_oracle"] > 0 for row in steps[-3:])
     result = json.loads((folder / "result.json").read_text())
     assert 0 < result["oracle"] < np.log(V) + 1 and result["tempered"]["1.0"] == result["likelihood"]
-    assert result["game"] != result["likelihood"]
+    assert result["last"] != result["likelihood"] and result["counts"]["rounds"] == 3
+    assert result["name"] == "SeqGAN" and "row" not in result
+    looks = [row["nll_oracle"] for row in steps if "nll_oracle" in row]  # each epoch of likelihood, each round
+    kept = checkpoint.load(folder / "checkpoint.safetensors")["parts"]["memory"]["best"]
+    assert kept["likely"] == min(looks[:2]) and kept["best"] <= kept["likely"] and kept["best"] in looks
 
     assert "5 sentences from" in run("--sample", 5)
     said = np.load("sentences.npy")
