@@ -35,8 +35,8 @@ class RecurrentText(Language):
         add("--network", choices=["rnn", "lstm", "gru", "n3"], default="lstm",
             help="rnn: D9; lstm, gru: gated; n3: the Keras listing, its sizes fixed (default %(default)s)")  # fmt: skip
         add("--layers", type=positive, default=2, help="recurrent layers (default %(default)s)")
-        add("--embedding", type=positive, default=128, help="width of a token's vector (default %(default)s)")
-        add("--hidden", type=positive, default=256, help="width of the state (default %(default)s)")
+        add("--embedding", type=positive, default=96, help="width of a token's vector (default %(default)s)")
+        add("--hidden", type=positive, default=240, help="width of the state (default %(default)s)")
         add("--dropout", type=float, default=0.1, help="share of values that is dropped (default %(default)s)")
         super().arguments(parser)
 

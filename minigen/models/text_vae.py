@@ -5,6 +5,7 @@
 The encoder is an LSTM whose last state gives mu and log sigma^2, the decoder an LSTM that starts from z and also sees z
 at every word. A decoder that can guess words from words ignores z, and then the KL is 0: the collapse. Two remedies of
 the paper (section 3.1): the KL's weight rises from 0 to 1, and some words that the decoder reads are replaced by <unk>.
+A third is of Kingma 2016: the first few nats of KL are free, so that there is nothing to gain from losing them.
 """
 
 from __future__ import annotations

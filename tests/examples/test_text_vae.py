@@ -35,7 +35,7 @@ def result(root="runs/text_vae"):
 
 
 def test_lines_are_stored_and_the_language_model_is_worse(run):
-    run(*ARGS, "--steps", 200, "--word-dropout", 0.5, "--middle", 0.95)
+    run(*ARGS, "--steps", 200, "--word-dropout", 0.5, "--middle", 0.95, "--free-nats", 1)
     found = result()
     assert found["held_out_kl"] > 1  # which of the five lines it is: log 5 = 1.6 nats
     folder = training.newest_checkpoint("runs/text_vae").parent
@@ -49,7 +49,13 @@ def test_lines_are_stored_and_the_language_model_is_worse(run):
     assert "a line is empty" in run("--between", "", "a cat", status=1)
 
     run(*ARGS, "--steps", 200, "--plain", "--runs", "plain")
-    assert result("plain")["held_out"] > found["held_out"] and result("plain")["held_out_kl"] == 0
+    plain = result("plain")
+    assert plain["held_out_last"] >= plain["held_out"] > found["held_out"] and plain["held_out_kl"] == 0
+    epochs = [json.loads(line) for line in next(Path("plain").glob("*/metrics.jsonl")).read_text().splitlines()]
+    assert plain["held_out"] == min(row["held_out"] for row in epochs if "held_out" in row)
+
+    run("--publish", "results/lines", "--runs", "plain")
+    assert Path("results/lines.txt").exists() and json.loads(Path("results/lines.json").read_text()) == plain
 
 
 def test_characters_and_bad_data(run):
@@ -57,3 +63,16 @@ def test_characters_and_bad_data(run):
     assert result()["config"]["tokens"] == "char"
     Path("long.txt").write_text("\n".join(["a word " * 30] * 20), encoding="utf-8")
     assert "no line has 2 to 24 tokens" in run("--data", "long.txt", status=1)
+
+
+def test_runs_that_count_know_their_place(kind):
+    counts = {"data": "shakespeare", "budget": 30.0, "tokens": "word", "plain": False}
+    assert kind.place(counts) == {"name": "Sentence VAE on shakespeare", "row": "sentence_vae", "budget": 30}
+    assert kind.place({**counts, "plain": True})["peer"] == "sentence_vae"
+    assert set(kind.place({**counts, "budget": 20.0})) == {"name"}
+
+
+def test_free_nats_keep_the_kl_from_falling(run):
+    for free, holds in ((0, lambda kl: kl < 0.5), (2, lambda kl: kl > 1.5)):
+        run(*ARGS, "--steps", 120, "--middle", 0, "--word-dropout", 0, "--free-nats", free, "--runs", f"free{free}")
+        assert holds(result(f"free{free}")["held_out_kl"]), free
