@@ -68,7 +68,7 @@ def read(source: str | os.PathLike[str], held_out: float | None = None) -> Text:
     share = held_out if held_out is not None else known.held_out if known else 0.1
     if not 0 <= share < 1:
         raise ValueError(f"held_out must lie in [0, 1), got {share}")
-    content = _decoded(path)
+    content = decoded(path)
     return Text(content if known else clean(content), name, share)  # published figures are of the text as it is
 
 
@@ -85,7 +85,8 @@ def _place(source: Source, name: str) -> Path:
     return found[0]
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """The text of a UTF-8 file, unpacked if it ends in .xz. Raises ValueError for one that is empty, damaged or not UTF-8."""
     raw = path.read_bytes()
     if path.suffix == ".xz":
         try:

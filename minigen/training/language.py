@@ -17,7 +17,7 @@ import minigen
 
 from .. import functional as F
 from .. import nn, optim
-from ..data.text import CORPORA, Windows, covering, read
+from ..data.text import CORPORA, Windows, covering, decoded, read
 from ..data.tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
 from ..metrics.text import longest_copy, ngram_share
 from ..models.generate import generate
@@ -38,7 +38,7 @@ class Language(Experiment):
     """A language model as an experiment. A subclass makes ``model(vocabulary)`` and adds its arguments."""
 
     config: ClassVar[tuple[str, ...]] = (
-        "tokens", "vocabulary", "held_out", "context", "weight_decay", "beta2", "clip", "warmup",
+        "tokens", "vocabulary", "stop_words", "held_out", "context", "weight_decay", "beta2", "clip", "warmup",
     )  # fmt: skip
     defaults: ClassVar[dict[str, Any]] = {"epochs": 10, "batch_size": 32, "lr": 1e-3, "data": "chinese"}
     sampler = ("model",)
@@ -57,6 +57,7 @@ class Language(Experiment):
         add("--tokens", choices=["char", "word", "bpe"], default="char",
             help="what a token is: a character, a word, or a byte pair (default %(default)s)")  # fmt: skip
         add("--vocabulary", type=positive, default=10_000, help="how many words or byte pairs (default %(default)s)")
+        add("--stop-words", metavar="FILE", help="words that are left out, white space between them (--tokens word)")
         add("--held-out", type=float, help="share at the end that is not trained on (default: the text's own)")
         add("--context", type=positive, default=128, help="tokens of a window (default %(default)s)")
         add("--weight-decay", type=float, default=0.1, help="of the matrices (default %(default)s)")
@@ -87,7 +88,7 @@ class Language(Experiment):
         made = (
             CharTokenizer.fit(text.content) if kind == "char"
             else BPETokenizer.fit(train, size) if kind == "bpe"
-            else WordTokenizer.fit(train, size, chinese=max(train[:1000]) >= "一")
+            else WordTokenizer.fit(train, size, max(train[:1000]) >= "一", stop_words(config["stop_words"]))
         )  # fmt: skip
         config["tokenizer"], config["held_out"] = made.to_dict(), text.held_out
         config["prompt"] = text.content.strip().splitlines()[0]
@@ -216,6 +217,10 @@ class Language(Experiment):
                   f"{figures['nats_per_character_overlapping']:.4f} if windows overlap by three quarters")  # fmt: skip
         print(f"of the trigrams it says {figures['known_trigrams']:.1%} occur in the text; longest copy: {copied!r}")
         return figures
+
+
+def stop_words(file: str | None) -> list[str]:
+    return decoded(Path(file)).split() if file else []
 
 
 def groups(net: Any, weight_decay: float) -> list[dict[str, Any]]:

@@ -159,6 +159,9 @@ def test_chinese_is_cut_into_words():
     tokeniser = tokens.WordTokenizer.fit(SOME, chinese=True)
     assert "从前" in tokeniser.words
     assert tokeniser.decode(tokeniser.encode(SOME)) == SOME
+    without = tokens.WordTokenizer.fit(SOME, chinese=True, stop_words=["从前", "，"])
+    assert without.decode(without.encode("从前有座山，山上有座庙。")) == "有座山山上有座庙。"
+    assert not {"从前", "，"} & set(without.words)
 
 
 @settings(deadline=None)

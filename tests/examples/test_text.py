@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from example_scripts import load
 
+import minigen
 from minigen import checkpoint, training
 from minigen.training import language
 
@@ -74,6 +76,33 @@ def test_it_learns_writes_and_tells(run, name):
     assert "prompt is empty" in run(name, "--prompt", "", status=1)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_nats_by_a_few_lines_of_numpy(run, name):
+    """The held-out end in windows of 16, each character's probability on its own; again with windows that overlap."""
+    run(name, *SMALL[name], "--data", "tale.txt", "--steps", 20, "--dropout", 0.5)
+    kind, state = load(name), checkpoint.load(newest(name))
+    (kind,) = (v for v in vars(kind).values() if isinstance(v, type) and getattr(v, "name", "") == name)
+    model = kind(state["config"])
+    model.net.load_state_dict(state["parts"]["model"])
+    held_out = TEXT[int(len(TEXT) * 0.9) :]
+    codes = [state["config"]["tokenizer"]["characters"].index(c) for c in held_out]
+
+    def surprise(start, t):
+        """-log p of token t, having read those from ``start``."""
+        logits = model.net.eval()(minigen.tensor([codes[start:t]])).numpy()[0, -1].astype(np.float64)
+        return np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[codes[t]]
+
+    def surprises(stride):
+        ends = [*range(16, len(codes) - 1, stride), len(codes) - 1]
+        return [surprise(end - 16, t) for last, end in pairwise([0, *ends]) for t in range(last + 1, end + 1)]
+
+    apart, overlap = surprises(16), surprises(4)
+    assert len(apart) == len(overlap) == len(codes) - 1
+    result = json.loads(newest(name).with_name("result.json").read_text())
+    assert result["nats_per_token"] == pytest.approx(np.mean(apart), rel=1e-5)
+    assert result["nats_per_character_overlapping"] == pytest.approx(np.mean(overlap), rel=1e-5)
+
+
 def test_a_resumed_run_is_bitwise_the_whole(run, kinds, monkeypatch):
     args = [*SMALL["text_rnn"], "--data", "tale.txt", "--dropout", 0.2, "--network", "gru", "--epochs", 2]
     run("text_rnn", *args)
@@ -108,6 +137,8 @@ def test_bad_data_leaves_no_run_behind(run):
     assert "is empty" in run("text_rnn", "--data", "empty.txt", status=1)
     Path("short.txt").write_text("short", encoding="utf-8")
     assert "shorter context or a longer text" in run("text_rnn", "--data", "short.txt", status=1)
+    Path("old.txt").write_bytes("从前有座山".encode("gb18030"))
+    assert "is not UTF-8" in run("text_rnn", "--data", "old.txt", status=1)
     assert "no text 'nowhere'" in run("text_rnn", "--data", "nowhere", status=1)
     assert not Path("runs").exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 import minigen
 from minigen import nn
-from minigen.testing import gradcheck
+from minigen.testing import gradcheck, gradgradcheck
 
 T, N, IN, H = 5, 3, 4, 2
 
@@ -148,6 +148,8 @@ def test_backpropagation_through_time_is_right(kind, used):
 
     values = [draw(3, 2, 2), *[draw(4, 2, 2, seed=1 + k) for k in range(states)], *m.state_dict().values()]
     assert gradcheck(run, [v.clone().requires_grad_() for v in values])
+    if used == "both":  # and its derivative: gradients of gradients, once more against finite differences
+        assert gradgradcheck(run, [v.clone().requires_grad_() for v in values])
 
 
 @pytest.mark.parametrize("kind", KINDS)
