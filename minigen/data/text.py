@@ -86,7 +86,7 @@ def _place(source: Source, name: str) -> Path:
 
 
 def decoded(path: Path) -> str:
-    """The text of a UTF-8 file, unpacked if it ends in .xz. Raises ValueError for one that is empty, damaged or not UTF-8."""
+    """The text of a UTF-8 file, or of an .xz of one. Raises ValueError for one that is empty, damaged or not UTF-8."""
     raw = path.read_bytes()
     if path.suffix == ".xz":
         try:
