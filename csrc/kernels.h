@@ -122,10 +122,11 @@ struct Attention {
 struct AttentionForward {
     Heads q, k, v, y;
     float *top, *inverse;
+    const float* kept;
 };
 struct AttentionBackward {
     Heads delta, q, k, v, y;
-    const float *top, *inverse;
+    const float *top, *inverse, *kept;
     Heads dq, dk, dv;
 };
 

@@ -123,7 +123,7 @@ def attended(draw):
     q, k, v = (rng.uniform(-2, 2, (*lead, *last)) for last in ((L, E), (S, E), (S, D)))
     bare = draw(st.booleans())  # what kernels take
     mask = None if bare or draw(st.booleans()) else rng.choice([-np.inf, 0.0, 1.5], (*lead, L, S))
-    kept = None if bare or draw(st.booleans()) else rng.choice([0.0, 2.0], (*lead, L, S))
+    kept = None if draw(st.booleans()) else rng.choice([0.0, 2.0], (*lead, L, S))
     attrs = {"scale": draw(st.sampled_from([0.5, 1.0])), "causal": draw(st.booleans())}
     return [q, k, v, mask, kept], attrs, LAYOUTS
 

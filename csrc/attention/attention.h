@@ -13,8 +13,9 @@ namespace VARIANT {
 
 // Written: y (N, H, L, D), and of each query its largest score and 1 / sum of e^(score - largest) (N, H, L).
 void attention(const AttentionForward& pass, const Attention& size);
+// kept (N, H, L, S), unless it is null, multiplies the weights: dropout's mask.
 // With weights p, dp = delta v^T and ds = p (dp - delta . y):
-// dq = scale ds k, dk = scale ds^T q, dv = p^T delta. Those whose data is null are left out.
+// dq = scale ds k, dk = scale ds^T q, dv = p^T delta; with dropout dv = (p kept)^T delta, dp = kept (delta v^T). Those whose data is null are left out.
 void attention_vjp(const AttentionBackward& pass, const Attention& size);
 
 }  // namespace VARIANT

@@ -68,7 +68,8 @@ struct Head {
             product(R, seen, D, {delta + r0 * pitch(D), pitch(D), 1}, v_turned, pitch(n), slopes, width, false);
             for (index r = 0; r < R; ++r) {
                 const index own = seen_by(r0 + r);
-                differentiate(weights + r * width, slopes + r * width, i0 + r0 + r, own, least(n, own + MR));
+                const float* const kept = pass.kept ? pass.kept + (head * size.L + i0 + r0 + r) * size.S + j0 : nullptr;
+                differentiate(weights + r * width, slopes + r * width, kept, i0 + r0 + r, own, least(n, own + MR));
             }
             product(R, E, seen, {slopes, width, 1}, k, pitch(E), dq + (i0 + r0) * pitch(E), pitch(E), true);
         });
@@ -82,13 +83,15 @@ struct Head {
     }
 
     // A query's scores become weights, dp becomes ds; zeros follow up to `end`: a panel of keys reads on from what is seen.
-    void differentiate(float* scores, float* slopes, index query, index seen, index end) {
+    void differentiate(float* scores, float* slopes, const float* kept, index query, index seen, index end) {
         const float top = pass.top[head * size.L + query], inverse = pass.inverse[head * size.L + query];
         for (index j = 0; j < end; j += VL) {
             vec weight = {}, slope = {};
             if (j < seen) {
                 weight = first_lanes(exp(load(scores + j) - top) * inverse, seen - j);
-                slope = first_lanes(weight * (load(slopes + j) - mean[query]), seen - j);
+                const vec factor = kept ? load_some(kept + j, least(VL, seen - j)) : splat(1);
+                slope = first_lanes(weight * (factor * load(slopes + j) - mean[query]), seen - j);
+                weight *= factor;
             }
             store(scores + j, weight);
             store(slopes + j, slope);

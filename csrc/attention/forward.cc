@@ -44,6 +44,10 @@ struct Softmax {
     }
 };
 
+void drop(float* weights, const float* kept, index seen) {
+    for (index j = 0; j < seen; j += VL) store(weights + j, load(weights + j) * load_some(kept + j, least(VL, seen - j)));
+}
+
 void one_block(const AttentionForward& pass, const Attention& size, index head, index first, index rows) {
     const index B = block_rows(size), E = size.E, D = size.D, width = pitch(B);
     Pieces pieces(B * (2 * pitch(E) + 2 * pitch(D)) + E * width + MR * width);
@@ -67,6 +71,7 @@ void one_block(const AttentionForward& pass, const Attention& size, index head, 
             for (index r = 0; r < R; ++r) {
                 float* const sums = y + (r0 + r) * pitch(D);
                 const float rescale = softmax[r0 + r].take(p + r * width, seen_by(r0 + r), seen);
+                if (pass.kept) drop(p + r * width, pass.kept + (head * size.L + first + r0 + r) * size.S + j0, seen_by(r0 + r));
                 if (rescale == 1.0f) continue;
                 for (index d = 0; d < D; d += VL) store(sums + d, load(sums + d) * rescale);
             }

@@ -15,8 +15,9 @@ widths = st.sampled_from([0, 1, 3, 8, 16, 17, 32, 64, 65, 128, 129, 256])
 seeds = st.integers(0, 2**32 - 1)
 
 
-def textbook(q, k, v, delta, scale, causal):
+def textbook(q, k, v, delta, scale, causal, kept=None):
     """y, dq, dk, dv in float64."""
+    kept = 1.0 if kept is None else kept.astype(np.float64)
     q, k, v, delta = (x.astype(np.float64) for x in (q, k, v, delta))
     scores = q @ np.swapaxes(k, -1, -2) * scale
     if causal:
@@ -24,17 +25,18 @@ def textbook(q, k, v, delta, scale, causal):
     p = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=-1e30))
     total = p.sum(axis=-1, keepdims=True)
     p /= np.where(total == 0, 1, total)
-    dp = delta @ np.swapaxes(v, -1, -2)
+    dp = delta @ np.swapaxes(v, -1, -2) * kept
     ds = p * (dp - (p * dp).sum(axis=-1, keepdims=True)) * scale
+    p *= kept
     return p @ v, ds @ k, np.swapaxes(ds, -1, -2) @ q, np.swapaxes(p, -1, -2) @ delta
 
 
-def run(empty, q, k, v, delta, scale, causal, wanted=(True, True, True)):
+def run(empty, q, k, v, delta, scale, causal, wanted=(True, True, True), kept=None):
     top, inverse = empty(*q.shape[:3]), empty(*q.shape[:3])
     y = empty(*(delta.shape[i] for i in (0, 2, 1, 3))).transpose(0, 2, 1, 3)  # rows of a head are not neighbours
-    _cpu.attention(q, k, v, scale, causal, y, top, inverse)
+    _cpu.attention(q, k, v, scale, causal, y, top, inverse, kept)
     grads = [empty(*x.shape) if need else None for x, need in zip((q, k, v), wanted, strict=True)]
-    _cpu.attention_vjp(delta, q, k, v, y, top, inverse, scale, causal, *grads)
+    _cpu.attention_vjp(delta, q, k, v, y, top, inverse, scale, causal, *grads, kept=kept)
     return y, *grads
 
 
@@ -55,16 +57,17 @@ def strided(rng, layout, *shape):
     batch=st.sampled_from([(1, 1), (2, 3), (0, 2)]), L=lengths, S=lengths, E=widths, D=widths, causal=st.booleans(),
     square=st.booleans(), scale=st.sampled_from([0.125, 1.0]), seed=seeds,
     layout=st.sampled_from(["plain", "projected", "reversed", "columns"]),
-    wanted=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    wanted=st.tuples(st.booleans(), st.booleans(), st.booleans()), dropped=st.booleans(),
 )  # fmt: skip
-def test_equals_the_textbook(guarded, variant, batch, L, S, E, D, causal, square, scale, seed, layout, wanted):
+def test_equals_the_textbook(guarded, variant, batch, L, S, E, D, causal, square, scale, seed, layout, wanted, dropped):
     _cpu.set_variant(variant)
     S, rng = L if square else S, np.random.default_rng(seed)
     shapes = (L, E), (S, E), (S, D), (L, D)
     q, k, v, delta = (strided(rng, layout, *batch, *shape) for shape in shapes)
+    kept = rng.choice(np.float32([0, 1.25]), (*batch, L, S)) if dropped else None
     with guarded() as empty:
-        got = run(empty, q, k, v, delta, scale, causal, wanted)
-    want = textbook(q, k, v, delta, scale, causal)
+        got = run(empty, q, k, v, delta, scale, causal, wanted, kept)
+    want = textbook(q, k, v, delta, scale, causal, kept)
     for name, g, w in zip(("y", "dq", "dk", "dv"), got, want, strict=True):
         if g is not None:
             near = 1e-4 * max(1, np.abs(w).max(initial=0))
@@ -133,6 +136,8 @@ def test_arguments():
         _cpu.attention(x, x, x, 1.0, True, x, row, row.copy())
     with pytest.raises(TypeError, match="q must be float32"):
         _cpu.attention(x.astype(np.float64), x, x, 1.0, True, out, row, row.copy())
+    with pytest.raises(ValueError, match=r"kept must have the shape \(1, 2, 3, 3\), got \(1, 2, 3, 4\)"):
+        _cpu.attention(x, x, x, 1.0, True, out, row, row.copy(), x)
     packed = np.zeros((3, 1, 2, 3, 4), np.float32)
     with pytest.raises(ValueError, match="give packed or dq, dk and dv"):
         _cpu.attention_vjp(x, x, x, x, x, row, row, 1.0, True, out, None, None, packed)
