@@ -17,6 +17,7 @@ import minigen
 
 from .. import functional as F
 from .. import nn, optim
+from ..data.corpus import unpack
 from ..data.text import CORPORA, Windows, covering, decoded, read
 from ..data.tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
 from ..metrics.text import longest_copy, ngram_share
@@ -29,8 +30,10 @@ from .health import Healthy
 from .run import Run
 
 SPOKEN = 2000  # tokens that are generated at the end, for the figures
+PROMPTS = {"chinese": "从前有座山", "sanguo": "从前有座山"}  # other texts: their first line
 SHOWN = 300  # tokens of the sample after each epoch
 TEMPERATURE = 0.8
+MEASURED = 1_000_000  # tokens of a packed corpus that figures are about
 ROWS = 64  # windows at once when the held-out part is read
 
 
@@ -43,7 +46,7 @@ class Language(Experiment):
     defaults: ClassVar[dict[str, Any]] = {"epochs": 10, "batch_size": 32, "lr": 1e-3, "data": "chinese"}
     sampler = ("model",)
     items = "windows"
-    data_help = f"{', '.join(CORPORA)}, or a UTF-8 file"
+    data_help = f"{', '.join(CORPORA)}, a UTF-8 file, or an .npy that python -m minigen.data packed"
     curves: ClassVar[dict[str, tuple[str, ...]]] = {
         "nats per token": ("loss", "held_out"),
         "length of the gradient": ("gradient",),
@@ -82,6 +85,11 @@ class Language(Experiment):
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
         """The tokeniser is a part of the run: a prompt means the same numbers in it for ever."""
+        if config["data"].endswith(".npy"):
+            codes, packed = unpack(config["data"])
+            config["tokenizer"], config["held_out"] = packed.to_dict(), config["held_out"] or 0.1
+            config["prompt"] = packed.decode(codes[:10])
+            return
         text = read(config["data"], config["held_out"])
         train, _ = text.split()
         kind, size = config["tokens"], config["vocabulary"]
@@ -91,7 +99,7 @@ class Language(Experiment):
             else WordTokenizer.fit(train, size, max(train[:1000]) >= "一", stop_words(config["stop_words"]))
         )  # fmt: skip
         config["tokenizer"], config["held_out"] = made.to_dict(), text.held_out
-        config["prompt"] = text.content.strip().splitlines()[0]
+        config["prompt"] = PROMPTS.get(config["data"]) or text.content.strip().splitlines()[0]
 
     @classmethod
     def place(cls, config: dict[str, Any]) -> dict[str, Any]:
@@ -114,11 +122,22 @@ class Language(Experiment):
         raise NotImplementedError
 
     def data(self) -> Windows:
+        if self.settings["data"].endswith(".npy"):
+            return self.packed()
         self.train_text, self.held_out_text = read(self.settings["data"], self.settings["held_out"]).split()
         if self.settings["smoke"]:
             self.train_text, self.held_out_text = self.train_text[:20_000], self.held_out_text[:2000]
         self.windows = Windows(self.tokenizer.encode(self.train_text), self.settings["context"])
         self.held_out = self.tokenizer.encode(self.held_out_text)
+        return self.windows
+
+    def packed(self) -> Windows:
+        """A corpus that may be larger than memory: only what is cut is read. Of both parts a piece is measured with."""
+        codes, _ = unpack(self.settings["data"])
+        border = int(len(codes) * (1 - self.settings["held_out"]))
+        self.windows = Windows(codes[:border], self.settings["context"])
+        self.held_out = codes[border : border + MEASURED].astype(np.int64)
+        self.train_text, self.held_out_text = map(self.tokenizer.decode, (codes[:MEASURED], self.held_out))
         return self.windows
 
     def parts(self) -> dict[str, Any]:
@@ -201,7 +220,7 @@ class Language(Experiment):
     def conclude(self, run: Run) -> dict[str, Any]:
         n = SHOWN if self.settings["smoke"] else SPOKEN
         text = "".join(self.speak(self.settings["prompt"], n, seed=1, temperature=TEMPERATURE))
-        (run.folder / "spoken.txt").write_text(text, encoding="utf-8")
+        (run.folder / "spoken.txt").write_text(self.settings["prompt"] + text, encoding="utf-8")
         copied = longest_copy(text, self.train_text)
         figures: dict[str, Any] = {
             "parameters": sum(p.numel() for p in self.net.parameters()),

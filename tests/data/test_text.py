@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigen.data import text, tokens
+from minigen.data import corpus, text, tokens
+from minigen.data.__main__ import main
 
 SOME = "从前有座山，山上有座庙。\n\nThe king's men -- all of them -- rode out.\n"
 
@@ -180,3 +181,33 @@ def test_byte_pairs_shorten_and_are_saved(bpe):
 def test_an_unknown_kind_is_named():
     with pytest.raises(ValueError, match="'morse'"):
         tokens.tokenizer({"kind": "morse"})
+
+
+# corpora larger than memory -----------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["char", "word", "bpe"])
+def test_a_packed_corpus_is_the_text_in_blocks(tmp_path, monkeypatch, kind):
+    content = text.clean((SOME + "Ende. 完\n") * 20)
+    (tmp_path / "tale.txt").write_text(content, encoding="utf-8")
+    monkeypatch.setattr(corpus, "blocks", lambda path, size=100, cut=corpus.blocks: cut(path, size))
+    sizes = [len(block) for block in corpus.blocks(tmp_path / "tale.txt")]
+    assert len(sizes) > 10 and max(sizes) < 250  # whole lines, so never much more than a block in memory
+    n = corpus.pack(tmp_path / "tale.txt", tmp_path / "tale.npy", kind, 300)
+    codes, tokeniser = corpus.unpack(tmp_path / "tale.npy")
+    assert isinstance(codes, np.memmap) and codes.dtype.itemsize == (2 if kind == "bpe" else 1) and len(codes) == n
+    if kind != "word":  # words that the first block lacks are unknown
+        assert tokeniser.decode(codes) == content
+    assert {p.name for p in tmp_path.iterdir()} == {"tale.txt", "tale.npy", "tale.json"}
+
+
+def test_the_command_packs_and_names_what_is_wrong(tmp_path, capsys):
+    for name, content in (("empty", b""), ("old", "好\n".encode("gb18030"))):
+        (tmp_path / name).write_bytes(content)
+    to = str(tmp_path / "x.npy")
+    assert main(["pack", str(tmp_path / "none"), to]) == 1 and "there is no file" in capsys.readouterr().err
+    assert main(["pack", str(tmp_path / "empty"), to]) == 1 and "is empty" in capsys.readouterr().err
+    assert main(["pack", str(tmp_path / "old"), to]) == 1 and "is not UTF-8" in capsys.readouterr().err
+    (tmp_path / "good").write_text("山上有座庙\n", encoding="utf-8")
+    assert main(["pack", str(tmp_path / "good"), to]) == 0 and "6 tokens" in capsys.readouterr().out
+    (tmp_path / "x.json").unlink()
+    with pytest.raises(FileNotFoundError, match="wants its tokeniser beside it"):
+        corpus.unpack(to)

@@ -12,6 +12,7 @@ from example_scripts import load
 
 import minigen
 from minigen import checkpoint, training
+from minigen.data import corpus
 from minigen.training import language
 
 SMALL = {
@@ -130,6 +131,15 @@ def test_words_and_byte_pairs(run, kinds, monkeypatch, tokens, network):
     result = json.loads(newest("text_rnn").with_name("result.json").read_text())
     assert result["nats_per_character"] < result["nats_per_token"]
     assert run("text_rnn", "--prompt", "First Citizen:", "--sample", 10).startswith("First Citizen:")
+
+
+def test_a_packed_corpus_is_trained_on_as_the_text_is(run):
+    corpus.pack("tale.txt", "tale.npy")
+    for data in ("tale.txt", "tale.npy"):
+        run("text_rnn", *SMALL["text_rnn"], "--data", data, "--steps", 3, "--runs", data + ".runs")
+    plain, packed = (json.loads(training.newest_checkpoint(f"{data}.runs").with_name("result.json").read_text())
+                     for data in ("tale.txt", "tale.npy"))  # fmt: skip
+    assert packed["nats_per_character"] == plain["nats_per_character"] < 4
 
 
 def test_bad_data_leaves_no_run_behind(run):
