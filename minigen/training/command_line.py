@@ -130,10 +130,17 @@ def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
     else:
         path = args.checkpoint or newest_checkpoint(args.runs)
         state = load(kind, path)
+        state["config"] |= learnt(kind, path)
     experiment = build(kind, state["config"], path, state["parts"])
     for name in kind.sampler:
         experiment.parts()[name].load_state_dict(state["parts"][name])
     return experiment.sample(args, path)
+
+
+def learnt(kind: type[Experiment], path: Path) -> dict[str, Any]:
+    """What the run of this checkpoint found out about itself, if it has come to its end."""
+    result = path.with_name("result.json")
+    return kind.learnt(json.loads(result.read_text())) if result.exists() else {}
 
 
 def export(kind: type[Experiment], args: argparse.Namespace) -> int:
@@ -143,7 +150,8 @@ def export(kind: type[Experiment], args: argparse.Namespace) -> int:
     build(kind, state["config"], path, state["parts"])
     result = path.with_name("result.json")
     described = json.loads(result.read_text()) if result.exists() else about(path.parent)
-    kept = {"parts": {name: state["parts"][name] for name in kind.sampler}, "config": state["config"]}
+    kept = {"parts": {name: state["parts"][name] for name in kind.sampler},
+            "config": {**state["config"], **learnt(kind, path)}}  # fmt: skip
     print(f"{pretrained.save(kind.name, kept, described)}")
     return 0
 

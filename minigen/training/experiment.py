@@ -56,6 +56,11 @@ class Experiment:
         """For a run's result: its "name", and if it counts, its "row" and "budget" in the table of docs/results."""
         return {}
 
+    @classmethod
+    def learnt(cls, result: dict[str, Any]) -> dict[str, Any]:
+        """What a finished run found out that its model is to be used with: it's added to the configuration then."""
+        return {}
+
     def __init__(self, config: dict[str, Any]) -> None:
         self.settings = config
 

@@ -125,19 +125,19 @@ def test_text_is_compared_with_what_stands_beside_it(write, tmp_path):
     (folder / "ours.txt").write_text("从前有座山", encoding="utf-8")
     (folder / "ours_curves.png").write_bytes(b"")
     page = write("text_transformer", ours=ours, times=times,
-                 sanguo={**plain, "row": "sanguo", "nats_per_character": 4.14, "known_trigrams": 0.5},
+                 sanguo={**plain, "row": "sanguo", "nats_per_character_overlapping": 4.14, "known_trigrams": 0.5},
                  counted={**plain, "peer": "sanguo", "nats_per_character": 4.5})  # fmt: skip
     found = {(row[0].partition("](")[2].partition("#")[2].rstrip(")"), row[2]): row[5:7]
              for row in rows_of(page, published=True)}  # fmt: skip
     assert found["text-gan-mle", "NLL_oracle"] == ["9.00", "reached"]
     assert found["text-gan-game", "NLL_oracle below maximum likelihood's"] == ["0.14", "reached"]
     assert found["text-gan-game", "NLL_test above maximum likelihood's"] == ["6.0%", "MISSED by 1.0%"]
-    name = "text-transformer-sanguo", "fewer nats than a modified Kneser-Ney 5-gram, last 5%"
+    name = "text-transformer-sanguo", "fewer nats than a modified Kneser-Ney 5-gram, last 5%, windows that overlap"
     assert found[name] == ["8.0%", "aim reached"]
     assert found["text-transformer-ours", "nats per character, last 10%"] == ["1.885", "reached"]
     assert found["text-transformer-ours", "time / PyTorch's for the same steps"] == ["0.90", "aim reached"]
     assert "```text\n从前有座山\n```" in page and "![curves](text_transformer/ours_curves.png)" in page
-    assert "Its figures: nats per character 4.14, known trigrams 0.5" in page
+    assert "Its figures: nats per character overlapping 4.14, known trigrams 0.5" in page
     assert page.index("## What they are compared with") < page.index("### PyTorch")
 
 

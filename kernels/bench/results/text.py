@@ -24,9 +24,9 @@ SHOWN = 1200  # characters of a sample
 
 
 def fewer_nats(result: Result, results: Results) -> float | None:
-    """1 - nats / nats of the n-gram model."""
-    other, name = place.peer(result, results), "nats_per_character"
-    return 1 - result[name] / other[name] if other and name in result and name in other else None
+    """1 - nats / nats of the n-gram model, which always sees its whole context; so windows overlap here."""
+    other, mine = place.peer(result, results), result.get("nats_per_character_overlapping")
+    return 1 - mine / other["nats_per_character"] if other and mine else None
 
 
 def time_of_the_peer(result: Result, results: Results) -> float | None:
@@ -65,8 +65,8 @@ WANTED = [
     Wanted("nanogpt", "2,000 steps", "nats per character, last 10%", NATS, 1.90, 1.88, True, "{:.3f}".format,
            "nanoGPT 1.88"),
     Wanted("nanogpt", "2,000 steps", "time / PyTorch's for the same steps", time_of_the_peer, None, 1.0, True),
-    Wanted("sanguo", 60, "fewer nats than a modified Kneser-Ney 5-gram, last 5%", fewer_nats, 0.03, 0.08,
-           shown=table.percent),
+    Wanted("sanguo", 60, "fewer nats than a modified Kneser-Ney 5-gram, last 5%, windows that overlap", fewer_nats,
+           0.03, 0.08, shown=table.percent),
     Wanted("pretrained", "own", "known character trigrams", ("known_trigrams",), 0.90, shown=table.percent),
     Wanted("pretrained", "own", "longest run copied", ("longest_copy",), 20, None, True, "{:.0f}".format),
     Wanted("mle", 60, "NLL_oracle", ("nll_oracle",), 9.15, None, True, published="9.04 (true data 5.75)"),
