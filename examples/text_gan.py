@@ -47,6 +47,7 @@ class SeqGAN(training.Experiment):
 
     python examples/text_gan.py --budget 60         the benchmark's oracle, if MINIGEN_DATA has it, with a small D
     python examples/text_gan.py --budget 60 --mle 1 maximum likelihood alone for the same time, to compare with
+    python examples/text_gan.py --advantage constant --mle 0.9 --critic 0.9      how far the game gets without any D
     python examples/text_gan.py --oracle random     another oracle, drawn as the published one was
     python examples/text_gan.py --paper             the published protocol: days on two cores
     python examples/text_gan.py --resume            goes on where the newest run stopped, bitwise
@@ -60,7 +61,8 @@ class SeqGAN(training.Experiment):
     """
 
     name = "text_gan"
-    config = ("oracle", "mle", "critic", "rollouts", "rate", "paper", "epochs_D", "lr_D", "lr_game")
+    config = ("oracle", "mle", "critic", "rollouts", "advantage", "rate", "paper", "epochs_D",
+              "lr_D", "lr_game")  # fmt: skip
     defaults: ClassVar[dict[str, Any]] = {"epochs": 100, "batch_size": 64, "lr": 0.01}
     sampler = ("best",)
     published = ("curves.png",)
@@ -79,6 +81,9 @@ class SeqGAN(training.Experiment):
         add("--mle", type=float, default=0.15, help="share of the run for maximum likelihood (default %(default)s)")
         add("--critic", type=float, default=0.3, help="share of the run after which the game begins (%(default)s)")
         add("--rollouts", type=positive, default=16, help="completions per word (default %(default)s)")
+        add("--advantage", choices=["reward", "baseline", "constant"], default="reward",
+            help="what a word's log-probability is multiplied by: its value, as published; that less the batch's mean; "
+            "or, to see what is gained without any D, always the same (default %(default)s)")  # fmt: skip
         add("--rate", type=float, default=0.8, help="of the roll-out policy's weights that stay (default %(default)s)")
         add("--epochs-D", type=positive, default=1, help="of D in every round (default %(default)s)")
         add("--lr-D", type=float, default=1e-3, help="D's learning rate (default %(default)s)")
@@ -98,9 +103,10 @@ class SeqGAN(training.Experiment):
 
     @classmethod
     def place(cls, config: dict[str, Any]) -> dict[str, Any]:
-        alone = config["mle"] == 1
-        named = {"name": "Maximum likelihood" if alone else "SeqGAN"}
-        counts = config["oracle"] == "published" and config["budget"] == 60
+        alone, advantage = config["mle"] == 1, config["advantage"]
+        told = {"reward": "", "baseline": ", values less their mean", "constant": " without D: every value is the same"}
+        named = {"name": "Maximum likelihood" if alone else f"SeqGAN{told[advantage]}"}
+        counts = config["oracle"] == "published" and config["budget"] == 60 and advantage == "reward"
         return {**named, "row": "mle" if alone else "seqgan", "budget": 60} if counts else named
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -135,7 +141,8 @@ class SeqGAN(training.Experiment):
         if self.progress < mle:
             return self.step_likelihood(batch.numpy(), pace(self.progress / mle))
         seen: dict[str, float] = {}
-        if not self.memory.counts["D"]:  # likelihood has ended: its best model goes on
+        if "game" not in self.memory.counts:  # likelihood has ended: its best model goes on
+            self.memory.counts["game"] = 1
             seen = self.look()
             for model in (self.G, self.policy):
                 model.load_state_dict(self.likely.state_dict())
@@ -167,14 +174,16 @@ class SeqGAN(training.Experiment):
 
     def round(self, pace: float) -> dict[str, float]:
         """One step of G on its words' values, the roll-out policy follows, then D catches up."""
-        said = seqgan.sample(self.G, self.settings["batch_size"], LENGTH, BEGIN)
-        Q = seqgan.action_values(self.policy, said, self.D.reward, self.settings["rollouts"], BEGIN)
-        loss = seqgan.policy_loss(self.G, said, Q, BEGIN)
+        batch, advantage = self.settings["batch_size"], self.settings["advantage"]
+        said = seqgan.sample(self.G, batch, LENGTH, BEGIN)
+        Q = np.full(said.shape, 0.5)
+        if advantage != "constant":
+            Q = seqgan.action_values(self.policy, said, self.D.reward, self.settings["rollouts"], BEGIN)
+        loss = seqgan.policy_loss(self.G, said, Q - Q.mean(0) if advantage == "baseline" else Q, BEGIN)
         row = {"loss": training.finite("loss", loss), "reward": float(Q.mean())}
         self.update(self.opt_game, loss, pace * self.settings["lr_game"])
         seqgan.moved_towards(self.policy, self.G, self.settings["rate"])
-        batch = self.settings["batch_size"]
-        for _ in range(self.settings["epochs_D"]):
+        for _ in range(0 if advantage == "constant" else self.settings["epochs_D"]):
             order = minigen.randperm(len(self.real)).numpy()
             for i in range(0, len(order) - batch + 1, batch):
                 row |= self.step_D(self.real[order[i : i + batch]])

@@ -115,8 +115,9 @@ class RewardedPoems(training.Experiment):
     python examples/text_reward.py --reward my_rewards.py:no_moon   a reward of your own: poems -> numbers in [0, 1]
     python examples/text_reward.py --sample 4                       quatrains of the newest run
 
-    Writes runs/text_reward/<time>/: poems.txt after each epoch, curves.png (the reward's rise, and the drift away from
-    the model that only knew poems, in nats per character), metrics.jsonl, result.json and checkpoint.safetensors.
+    Writes runs/text_reward/<time>/: poems.txt after each epoch, quatrains.txt at the end, curves.png (the rise of the
+    reward, and the drift away from the model that only knew poems, in nats per character), metrics.jsonl, result.json
+    and checkpoint.safetensors.
     A reward says nothing about sense. --stay is the price of a nat of drift, which keeps the poems poems.
     """
 
@@ -124,6 +125,7 @@ class RewardedPoems(training.Experiment):
     config = ("reward", "width", "pretrain", "rollouts", "stay", "hidden", "lr_reward")
     defaults: ClassVar[dict[str, Any]] = {"epochs": 40, "batch_size": 32, "lr": 3e-3, "data": "tang"}
     sampler = ("net",)
+    published = ("curves.png", "quatrains.txt")
     items = "quatrains"
     data_help = "tang (from MINIGEN_DATA), or a UTF-8 file of poems, a couplet a line"
     curves: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -148,6 +150,10 @@ class RewardedPoems(training.Experiment):
     def settle(cls, config: dict[str, Any]) -> None:
         reward_named(config["reward"])
         config["tokenizer"] = CharTokenizer.fit("\n" + "".join(read_poems(config["data"], config["width"]))).to_dict()
+
+    @classmethod
+    def place(cls, config: dict[str, Any]) -> dict[str, Any]:
+        return {"name": f"Quatrains rewarded for {config['reward']}"}
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
@@ -223,6 +229,8 @@ class RewardedPoems(training.Experiment):
         figures["drift"] = float(self.drift(said["after"]).mean())
         copied = [self.tokenizer.decode(poem) in self.poems for poem in said["after"]]
         figures["copied"] = float(np.mean(copied))
+        shown = [self.tokenizer.decode(poem) for poem in said["after"][:SHOWN]]
+        (run.folder / "quatrains.txt").write_text("\n".join(map(self.laid_out, shown)), encoding="utf-8")
         print(f"reward: {figures['reward_before']:.3f} before, {figures['reward_after']:.3f} after, real poems "
               f"{figures['reward_of_the_poems']:.3f}; drift {figures['drift']:.3f} nats per character; "
               f"{figures['copied']:.1%} are poems it was shown")  # fmt: skip

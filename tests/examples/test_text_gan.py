@@ -83,6 +83,26 @@ def test_a_resumed_run_is_bitwise_the_whole(run, text_gan, monkeypatch):
             assert (resumed[part][name] == value).all(), (part, name)
 
 
+@pytest.mark.parametrize(("advantage", "taught"), [("baseline", True), ("constant", False)])
+def test_what_a_word_is_worth(run, text_gan, monkeypatch, advantage, taught):
+    """The published value less the batch's mean; and the control, which must not ask D at all."""
+    seen, loss = [], text_gan.seqgan.policy_loss
+
+    def watched(G, said, Q, begin):
+        seen.append(Q)
+        return loss(G, said, Q, begin)
+
+    monkeypatch.setattr(text_gan.seqgan, "policy_loss", watched)
+    run(*ARGS[:6], "--mle", 0.5, "--critic", 0.5, "--rollouts", 2, "--advantage", advantage)
+    assert len(seen) == 6 and all(Q.shape == (16, 20) for Q in seen)
+    if taught:
+        assert all(np.abs(Q.mean(0)).max() < 1e-12 < np.abs(Q).max() for Q in seen)
+    else:
+        assert all((Q == 0.5).all() for Q in seen)
+    result = json.loads(training.newest_checkpoint("runs/text_gan").with_name("result.json").read_text())
+    assert (result["counts"]["D"] > 0) == taught and result["name"] != "SeqGAN"
+
+
 def test_errors(run, monkeypatch):
     monkeypatch.setenv("MINIGEN_DATA", "nowhere")
     assert "take --oracle random" in run(status=1)
