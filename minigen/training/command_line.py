@@ -158,7 +158,9 @@ def export(kind: type[Experiment], args: argparse.Namespace) -> int:
 
 def show(kind: type[Experiment], args: argparse.Namespace) -> int:
     """A finished run's figures, curves and samples, copied to where the page of results finds them."""
-    path = args.checkpoint or newest_checkpoint(args.runs)
-    more = {**kind.place(load(kind, path)["config"]), "tried": args.tried}
-    print(publish(path.parent, args.publish, kind.published, {**more, **({"name": args.title} if args.title else {})}))
+    run = (args.checkpoint or newest_checkpoint(args.runs)).parent
+    more = {"tried": args.tried}
+    if (run / "result.json").exists():  # publish() says so if not
+        more |= kind.place(json.loads((run / "result.json").read_text())["config"])
+    print(publish(run, args.publish, kind.published, {**more, **({"name": args.title} if args.title else {})}))
     return 0

@@ -146,7 +146,7 @@ def heading(result: Result) -> list[str]:
              count(result, "threads"), f"seed {result['seed']}" if "seed" in result else "",
              machine.get("cpu", "") if isinstance(machine, dict) else str(machine)]  # fmt: skip
     return [f'\n<a id="{anchor(result)}"></a>\n', f"### {result['name']}\n", f"    {result['command']}\n",
-            ", ".join(filter(None, facts)) + f" ([{result['file']}]({result['file']}))\n"]  # fmt: skip
+            f"{', '.join(filter(None, facts))} ([{result['file']}]({result['file']}))\n".lstrip()]  # fmt: skip
 
 
 def numbers(of: Mapping[str, Any]) -> str:
