@@ -27,3 +27,7 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4], 
 }
 
 #endif
+
+struct ToTf32 {
+    __device__ __forceinline__ float operator()(float x) const { return __uint_as_float(to_tf32(x)); }
+};

@@ -21,15 +21,12 @@ from minigen.backend.numpy import NumpyBackend
 UNNEEDED = {
     ("conv.cuh", "first < kernel"): "the number of taps comes out as 0 all the same",
     ("dropout.cu", "4 * block >= n"): "each of the four is compared again; most threads leave earlier with it",
-    ("embedding.cu", "__syncthreads()"): "of the three, the last: the next round's first one protects the places, too",
+    ("gather.cuh", "column0 >= f.columns"): "such a block stores nothing; it leaves earlier",
+    ("gather.cuh", "row0 >= f.rows"): "such a block stores nothing; it leaves earlier",
     ("v1_direct.cu", "row >= f.rows"): "one block row is launched for each row",
     ("v3_gemm.cu", "blockIdx.x * TILE >= f.columns"): "such a block stores nothing; it leaves earlier",
     ("v3_gemm.cu", "blockIdx.y * TILE >= f.rows"): "such a block stores nothing; it leaves earlier",
     ("v3_vector.cu", "threadIdx.x + k * THREADS < quads"): "softmax: there stands -inf, whose exponential is 0",
-    ("v4_register.cu", "column0 >= f.columns"): "such a block stores nothing; it leaves earlier",
-    ("v4_register.cu", "row0 >= f.rows"): "such a block stores nothing; it leaves earlier",
-    ("v4_register.cu", "ka < f.end"): "the other factor is 0 there",
-    ("v4_register.cu", "k0 + DEEP < f.end"): "a tile of zeros is fetched that nobody reads",
 }
 
 RUNGS = [(op, rung) for op, ladder in LADDERS.items() if op != "matmul" for rung in ladder]
@@ -80,7 +77,8 @@ def try_all(op, rung, launcher, first=0):
             return n
         size = max([1.0] + [abs(np.asarray(w)).max(initial=0) for w in want if w is not None])
         pairs = zip(got, want, strict=True)
-        if not all(g is w is None or np.allclose(g, w, rtol=2e-5, atol=4e-6 * size) for g, w in pairs):
+        rtol, atol = (4e-3, 4e-3 * size) if rung.endswith("tf32") else (2e-5, 4e-6 * size)
+        if not all(g is w is None or np.allclose(g, w, rtol=rtol, atol=atol) for g, w in pairs):
             return n
     return None
 

@@ -8,7 +8,8 @@
 //     Input    c      places of x (n, h, v)    (tap, o)        w           g
 //     Weight   o      (c, p, q)                (n, i, j)       g           x, 0 beyond its edges
 //
-// A kernel asks for `Column(problem, number)` once, for `Step(problem, k)` as it goes along k, and then for elements.
+// Where an element lies is a sum of offsets: those of a row and of k in a, those of a column and of k in b. A kernel asks
+// for f.column(number) and f.step(k), once each, and then for elements.
 #pragma once
 
 struct Conv {
@@ -17,40 +18,46 @@ struct Conv {
     __device__ int outputs() const { return O / groups; }
 };
 
-// Of every problem: k from `begin` to `end` is this block's share, and `group` its group of channels.
-struct Forward : Conv {
-    static const bool ALONG_K = false;  // neighbouring columns, not neighbouring k, lie side by side in b
-    const float *x, *w;
-    float* y;
+struct Column { long long at; int h, v; };   // of b: where it begins, and its place in a plane
+struct Step { long long a, at; int h, v; };  // of k: how far it leads in a, in b, and in b's planes
+
+// k from `begin` to `end` is this block's share, and `group` its group of channels.
+struct Product : Conv {
+    const float *left, *right;  // a's and b's first elements in this group
+    long long row;              // from one row of a to the next
+    int high, wide;             // b's planes
     int group, rows, columns, begin, end;
-    __device__ Forward(Conv conv, const float* x, const float* w, float* y)
-        : Conv(conv), x(x), w(w), y(y), group(blockIdx.z), rows(outputs()), columns(N * OH * OW), begin(0),
-          end(channels() * KH * KW) {}
-    struct Column {
-        int h, v;
-        const float* image;
-        __device__ Column(const Forward& f, int m) {
-            const int place = m % (f.OH * f.OW), n = m / (f.OH * f.OW);
-            h = place / f.OW * f.sh - f.ph, v = place % f.OW * f.sw - f.pw;
-            image = f.x + ((long long)n * f.C + f.group * f.channels()) * f.H * f.W;
-        }
-    };
-    struct Step {
-        int k, c, h, v;
-        __device__ Step(const Forward& f, int k) : k(k) {
-            const int tap = k % (f.KH * f.KW);
-            c = k / (f.KH * f.KW), h = tap / f.KW * f.dh, v = tap % f.KW * f.dw;
-        }
-    };
-    __device__ float a(int o, const Step& s) const { return w[((long long)group * rows + o) * end + s.k]; }
+    __device__ explicit Product(const Conv& conv) : Conv(conv) {}
+    __device__ bool inside(int h, int v) const { return (unsigned)h < (unsigned)high && (unsigned)v < (unsigned)wide; }
+    __device__ float a(int o, const Step& s) const { return left[o * row + s.a]; }
     __device__ float b(const Column& m, const Step& s) const {
-        const int h = m.h + s.h, v = m.v + s.v;
-        return (unsigned)h < (unsigned)H && (unsigned)v < (unsigned)W ? m.image[((long long)s.c * H + h) * W + v] : 0.0f;
+        return inside(m.h + s.h, m.v + s.v) ? right[m.at + s.at] : 0.0f;
     }
-    __device__ void store(int o, int m, float value) const {
+};
+
+struct Forward : Product {
+    static const bool ALONG_K = false;  // neighbouring columns, not neighbouring k, lie side by side in b
+    static const bool A_ALONG_K = true;
+    float* y;
+    __device__ Forward(const Conv& conv, const float* x, const float* w, float* y) : Product(conv), y(y) {
+        group = blockIdx.z, rows = outputs(), columns = N * OH * OW, begin = 0, end = channels() * KH * KW;
+        left = w + (long long)group * rows * end, row = end;
+        right = x + (long long)group * channels() * H * W, high = H, wide = W;
+    }
+    __device__ Column column(int m) const {
+        const int place = m % (OH * OW), n = m / (OH * OW), h = place / OW * sh - ph, v = place % OW * sw - pw;
+        return {((long long)n * C * H + h) * W + v, h, v};
+    }
+    __device__ Step step(int k) const {
+        const int tap = k % (KH * KW), c = k / (KH * KW), h = tap / KW * dh, v = tap % KW * dw;
+        return {k, ((long long)c * H + h) * W + v, h, v};
+    }
+    __device__ bool neighbours() const { return sw == 1 && OW % 4 == 0; }  // are 4 columns from a 4th one 4 neighbours?
+    __device__ float* out(int o, int m) const {
         const int area = OH * OW;
-        y[((long long)(m / area) * O + group * rows + o) * area + m % area] = value;
+        return y + ((long long)(m / area) * O + group * rows + o) * area + m % area;
     }
+    __device__ bool outs() const { return OH * OW % 4 == 0; }  // and in the result?
 };
 
 // With stride s, an element of x at h meets only the taps p with (h + ph - p dh) divisible by s. So x is parted into
@@ -60,7 +67,7 @@ struct Taps {
     int first, step, count, origin, size, base, back;
     // remainder: of (h + padding) mod stride; the class holds h = origin, origin + stride, ..., `size` of them. Tap t of
     // its number u meets the output base + u - t back.
-    __device__ Taps(int remainder, int length, int kernel, int stride, int padding, int dilation) {
+    __device__ void find(int remainder, int length, int kernel, int stride, int padding, int dilation) {
         origin = (remainder - padding % stride + stride) % stride;
         size = length > origin ? (length - origin + stride - 1) / stride : 0;
         first = 0;
@@ -73,88 +80,66 @@ struct Taps {
     }
 };
 
-struct Input : Conv {
-    static const bool ALONG_K = false;
-    const float *g, *w;
+struct Input : Product {
+    static const bool ALONG_K = false, A_ALONG_K = false;
     float* dx;
-    Taps down, across;
-    int group, rows, columns, begin, end;
-    __device__ Input(Conv conv, const float* g, const float* w, float* dx)
-        : Conv(conv), g(g), w(w), dx(dx), down(blockIdx.z / groups / sw, H, KH, sh, ph, dh),
-          across(blockIdx.z / groups % sw, W, KW, sw, pw, dw), group(blockIdx.z % groups), rows(channels()),
-          columns(N * down.size * across.size), begin(0), end(down.count * across.count * outputs()) {}
-    struct Column {
-        int i, j;
-        const float* image;
-        __device__ Column(const Input& f, int m) {
-            const int place = m % (f.down.size * f.across.size), n = m / (f.down.size * f.across.size);
-            i = f.down.base + place / f.across.size, j = f.across.base + place % f.across.size;
-            image = f.g + ((long long)n * f.O + f.group * f.outputs()) * f.OH * f.OW;
-        }
-    };
-    struct Step {
-        int o, i, j, tap;
-        __device__ Step(const Input& f, int k) {
-            const int t = k / f.outputs(), wide = max(f.across.count, 1);  // a class may have no taps
-            const int t_down = t / wide, t_across = t % wide;
-            o = k % f.outputs(), i = t_down * f.down.back, j = t_across * f.across.back;
-            tap = (f.down.first + t_down * f.down.step) * f.KW + f.across.first + t_across * f.across.step;
-        }
-    };
-    __device__ float a(int c, const Step& s) const {
-        return w[(((long long)group * outputs() + s.o) * rows + c) * (KH * KW) + s.tap];
+    const Taps &down, &across;
+    // The taps are the same for all threads: two find them, and they stay in shared memory, not in everybody's registers.
+    __device__ Input(const Conv& conv, const float* g, const float* w, float* dx, Taps* shared)
+        : Product(conv), dx(dx), down(shared[0]), across(shared[1]) {
+        if (threadIdx.x == 0) shared[0].find(blockIdx.z / groups / sw, H, KH, sh, ph, dh);
+        if (threadIdx.x == 1) shared[1].find(blockIdx.z / groups % sw, W, KW, sw, pw, dw);
+        __syncthreads();
+        group = blockIdx.z % groups, rows = channels(), columns = N * down.size * across.size;
+        begin = 0, end = down.count * across.count * outputs();
+        left = w + (long long)group * outputs() * rows * KH * KW, row = KH * KW;
+        right = g + (long long)group * outputs() * OH * OW, high = OH, wide = OW;
     }
-    __device__ float b(const Column& m, const Step& s) const {
-        const int i = m.i - s.i, j = m.j - s.j;
-        const bool there = (unsigned)i < (unsigned)OH && (unsigned)j < (unsigned)OW;
-        return there ? m.image[((long long)s.o * OH + i) * OW + j] : 0.0f;
+    __device__ Column column(int m) const {
+        const int place = m % (down.size * across.size), n = m / (down.size * across.size);
+        const int i = down.base + place / across.size, j = across.base + place % across.size;
+        return {((long long)n * O * OH + i) * OW + j, i, j};
     }
-    __device__ void store(int c, int m, float value) const {
+    __device__ Step step(int k) const {
+        const int t = k / outputs(), many = max(across.count, 1);  // a class may have no taps
+        const int t_down = t / many, t_across = t % many, o = k % outputs();
+        const int tap = (down.first + t_down * down.step) * KW + across.first + t_across * across.step;
+        const int i = t_down * down.back, j = t_across * across.back;
+        return {(long long)o * rows * (KH * KW) + tap, ((long long)o * OH - i) * OW - j, -i, -j};
+    }
+    __device__ bool neighbours() const { return across.size % 4 == 0; }
+    __device__ float* out(int c, int m) const {
         const int place = m % (down.size * across.size), n = m / (down.size * across.size);
         const int h = down.origin + place / across.size * sh, v = across.origin + place % across.size * sw;
-        dx[(((long long)n * C + group * rows + c) * H + h) * W + v] = value;
+        return dx + (((long long)n * C + group * rows + c) * H + h) * W + v;
     }
+    __device__ bool outs() const { return sw == 1 && W % 4 == 0; }
 };
 
 // k runs over all places of all images, 50,000 for a batch of 64 digits, while rows and columns are few: so k is split
 // among `splits` blocks, each writes a dw of its own, and reduce/columns adds them up, in the same order in every run.
-struct Weight : Conv {
-    static const bool ALONG_K = true;
-    const float *g, *x;
+struct Weight : Product {
+    static const bool ALONG_K = true, A_ALONG_K = true;
     float* dw_parts;
-    int group, rows, columns, begin, end;
-    __device__ Weight(Conv conv, const float* g, const float* x, float* dw_parts, int splits)
-        : Conv(conv), g(g), x(x), dw_parts(dw_parts), group(blockIdx.z % groups), rows(outputs()),
-          columns(channels() * KH * KW) {
-        const int all = N * OH * OW, each = (all + splits - 1) / splits;
+    __device__ Weight(const Conv& conv, const float* g, const float* x, float* dw_parts, int splits)
+        : Product(conv), dw_parts(dw_parts) {
+        group = blockIdx.z % groups, rows = outputs(), columns = channels() * KH * KW;
+        const int all = N * OH * OW, each = ((all + splits - 1) / splits + 3) / 4 * 4;  // begins at a 4th place
         begin = min((int)blockIdx.z / groups * each, all), end = min(begin + each, all);
+        left = g + (long long)group * rows * OH * OW, row = OH * OW;
+        right = x + (long long)group * channels() * H * W, high = H, wide = W;
     }
-    struct Column {
-        int h, v;
-        const float* plane;
-        __device__ Column(const Weight& f, int m) {
-            const int tap = m % (f.KH * f.KW), c = f.group * f.channels() + m / (f.KH * f.KW);
-            h = tap / f.KW * f.dh - f.ph, v = tap % f.KW * f.dw - f.pw;
-            plane = f.x + (long long)c * f.H * f.W;
-        }
-    };
-    struct Step {
-        int n, place, h, v;
-        __device__ Step(const Weight& f, int k) {
-            n = k / (f.OH * f.OW), place = k % (f.OH * f.OW);
-            h = place / f.OW * f.sh, v = place % f.OW * f.sw;
-        }
-    };
-    __device__ float a(int o, const Step& s) const {
-        return g[((long long)s.n * O + group * rows + o) * (OH * OW) + s.place];
+    __device__ Column column(int m) const {
+        const int tap = m % (KH * KW), c = m / (KH * KW), h = tap / KW * dh - ph, v = tap % KW * dw - pw;
+        return {((long long)c * H + h) * W + v, h, v};
     }
-    __device__ float b(const Column& m, const Step& s) const {
-        const int h = m.h + s.h, v = m.v + s.v;
-        const bool there = (unsigned)h < (unsigned)H && (unsigned)v < (unsigned)W;
-        return there ? m.plane[((long long)s.n * C * H + h) * W + v] : 0.0f;
+    __device__ Step step(int k) const {
+        const int n = k / (OH * OW), place = k % (OH * OW), h = place / OW * sh, v = place % OW * sw;
+        return {(long long)n * O * OH * OW + place, ((long long)n * C * H + h) * W + v, h, v};
     }
-    __device__ void store(int o, int m, float value) const {
-        const long long part = blockIdx.z / groups, row = group * rows + o;
-        dw_parts[(part * O + row) * columns + m] = value;
+    __device__ bool neighbours() const { return sw == 1 && OW % 4 == 0; }
+    __device__ float* out(int o, int m) const {
+        return dw_parts + ((long long)(blockIdx.z / groups) * O + group * rows + o) * columns + m;
     }
+    __device__ bool outs() const { return columns % 4 == 0; }
 };

@@ -8,14 +8,14 @@ template <class Problem>
 __device__ void product(const Problem& f) {
     const int column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y;
     if (column >= f.columns || row >= f.rows) return;
-    const typename Problem::Column m(f, column);
+    const Column m = f.column(column);
     float sum = 0, chain = 0;
     for (int k = f.begin; k < f.end; k++) {
-        const typename Problem::Step step(f, k);
+        const Step step = f.step(k);
         chain += f.a(row, step) * f.b(m, step);
         if ((k - f.begin) % 64 == 63) sum += chain, chain = 0;  // short chains of additions: fewer digits are lost
     }
-    f.store(row, column, sum + chain);
+    *f.out(row, column) = sum + chain;
 }
 
 extern "C" __global__ void conv2d_v1_direct(const float* x, const float* w, float* y,
@@ -27,7 +27,8 @@ extern "C" __global__ void conv2d_v1_direct(const float* x, const float* w, floa
 extern "C" __global__ void conv2d_input_v1_direct(const float* g, const float* w, float* dx,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
-    product(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx));
+    __shared__ Taps taps[2];
+    product(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx, taps));
 }
 
 extern "C" __global__ void conv2d_weight_v1_direct(const float* g, const float* x, float* parts,

@@ -16,17 +16,17 @@ __device__ void product(const Problem& f) {
     float sum = 0;
     for (int k0 = f.begin; k0 < f.end; k0 += TILE) {
         // thread (ty, tx) loads a[row ty, k tx]; of b what lies side by side in memory: (k ty, column tx), or turned
-        a[ty][tx] = row < f.rows && k0 + tx < f.end ? f.a(row, typename Problem::Step(f, k0 + tx)) : 0.0f;
+        a[ty][tx] = row < f.rows && k0 + tx < f.end ? f.a(row, f.step(k0 + tx)) : 0.0f;
         const int bk = Problem::ALONG_K ? tx : ty, bc = Problem::ALONG_K ? ty : tx;
         const int m = blockIdx.x * TILE + bc;
         const bool there = m < f.columns && k0 + bk < f.end;
-        b[bk][bc] = there ? f.b(typename Problem::Column(f, m), typename Problem::Step(f, k0 + bk)) : 0.0f;
+        b[bk][bc] = there ? f.b(f.column(m), f.step(k0 + bk)) : 0.0f;
         __syncthreads();
 #pragma unroll
         for (int k = 0; k < TILE; k++) sum += a[ty][k] * b[k][tx];
         __syncthreads();
     }
-    if (row < f.rows && column < f.columns) f.store(row, column, sum);
+    if (row < f.rows && column < f.columns) *f.out(row, column) = sum;
 }
 
 extern "C" __global__ void conv2d_v3_gemm(const float* x, const float* w, float* y,
@@ -38,7 +38,8 @@ extern "C" __global__ void conv2d_v3_gemm(const float* x, const float* w, float*
 extern "C" __global__ void conv2d_input_v3_gemm(const float* g, const float* w, float* dx,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
-    product(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx));
+    __shared__ Taps taps[2];
+    product(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx, taps));
 }
 
 extern "C" __global__ void conv2d_weight_v3_gemm(const float* g, const float* x, float* parts,

@@ -38,7 +38,6 @@ extern "C" __global__ void embedding_vjp(const float* delta, const long long* id
             float sum = row[d];
             for (int k = 0; k < total; k++) sum += delta[(long long)places[k] * columns + d];
             row[d] = sum;
-        }
-        __syncthreads();  // places and counts are about to be written again
+        }  // the next round writes places and counts where all have passed one barrier more
     }
 }

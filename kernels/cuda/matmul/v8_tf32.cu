@@ -11,10 +11,6 @@
 
 constexpr int BM = 128, BN = 128, BK = 16, WM = 64, WN = 32, THREADS = 32 * (BM / WM) * (BN / WN);
 
-struct ToTf32 {
-    __device__ __forceinline__ float operator()(float x) const { return __uint_as_float(to_tf32(x)); }
-};
-
 __device__ __forceinline__ void store2(float* c, int M, int N, int i, int j, float x, float y) {
     if (i >= M) return;
     c += (long long)i * N + j;

@@ -1,12 +1,7 @@
 // The same tiles, moved four numbers at a time: one 16-byte instruction instead of four of 4 bytes.
 #pragma once
 #include "panel.cuh"
-
-__device__ __forceinline__ bool aligned(const float* p) { return reinterpret_cast<size_t>(p) % 16 == 0; }
-
-__device__ __forceinline__ float4 load4(const float* p) { return *reinterpret_cast<const float4*>(p); }
-
-__device__ __forceinline__ void split(float4 v, float* x) { x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w; }
+#include "quad.cuh"
 
 // A thread's part of a tile of OUTERS x BK numbers, on its way from global memory to shared memory.
 template <int THREADS, int OUTERS, int BK>
@@ -60,10 +55,6 @@ struct Share {
             }
         }
     }
-};
-
-struct Unchanged {
-    __device__ __forceinline__ float operator()(float x) const { return x; }
 };
 
 // c[i][j .. j + 3] = v, as far as that lies inside of M x N.

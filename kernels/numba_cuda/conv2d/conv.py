@@ -149,7 +149,7 @@ def input_store(c, s, dx, channel, m, value):
 @device
 def weight_share(c, splits):
     none, every = Taps(0, 0, 0, 0, 0, 0, 0), c.N * c.OH * c.OW
-    each = (every + splits - 1) // splits
+    each = ((every + splits - 1) // splits + 3) // 4 * 4  # begins at a 4th place
     begin = min(cuda.blockIdx.z // c.groups * each, every)
     columns = c.C // c.groups * c.KH * c.KW
     return Share(cuda.blockIdx.z % c.groups, c.O // c.groups, columns, begin, min(begin + each, every), none, none)

@@ -10,7 +10,10 @@ from .composed import Array
 from .rows import F32
 
 Pair = tuple[int, int]
-_TILES = {"v3_gemm": (16, 16), "v4_register": (64, 128)}  # rows and columns of the result that a block makes
+# rung -> rows and columns of the result that a block makes, and its threads
+_TILES = {
+    "v1_direct": (1, 256, 256), "v3_gemm": (16, 16, 256), "v4_warp": (64, 128, 128), "v5_tf32": (64, 128, 128),
+}  # fmt: skip
 
 
 class Convolution(Channels):
@@ -20,12 +23,8 @@ class Convolution(Channels):
         rung = self.rung("conv2d")
         if rung is None or x.dtype != F32 or w.dtype != F32:
             return super().conv2d(x, w, stride, padding, dilation, groups)
-        _fit(x.shape, w.shape, None, stride, padding, dilation, groups)
-        x, w = self.ready(x), self.ready(w)
-        (N, C, H, W), (OC, _, KH, KW) = x.shape, w.shape
-        OH, OW = output_size((H, W), (KH, KW), stride, padding, dilation)
-        y = self.xp.empty((N, OC, OH, OW), F32)
-        sizes = (N, C, H, W, OC, KH, KW, OH, OW, *stride, *padding, *dilation, groups)
+        x, w, y, sizes = self._convolved(x, w, stride, padding, dilation, groups)
+        N, _, _, _, OC, KH, KW, OH, OW = sizes[:9]
         patch = [15 * s + (k - 1) * d + 1 for s, k, d in zip(stride, (KH, KW), dilation, strict=True)]
         shared = 4 * (patch[0] * patch[1] + 8 * KH * KW)
         if rung == "v2_shared" and shared <= 48 << 10:
@@ -34,9 +33,36 @@ class Convolution(Channels):
             return y
         if rung == "v2_shared":  # a patch that no multiprocessor can hold
             rung = "v1_direct"
-        grid = _grid(rung, OC // groups, N * OH * OW, groups)
-        self.launch(f"conv2d/{rung}", f"conv2d_{rung}", grid, (256,), [x, w, y, *sizes])
+        grid, block = _grid(rung, OC // groups, N * OH * OW, groups)
+        self.launch(f"conv2d/{rung}", f"conv2d_{rung}", grid, block, [x, w, y, *sizes])
         return y
+
+    def conv2d_bias(
+        self, x: Array, w: Array, bias: Array, slope: float,
+        stride: Pair, padding: Pair, dilation: Pair, groups: int,
+    ) -> Array:  # fmt: skip
+        """max(v, slope v) for v = conv2d(x, w) + bias in one kernel: slope 1 leaves v, 0.2 is a leaky ReLU, 0 is ReLU.
+
+        Always our own, in float32: what the report for a GPU compares with a convolution and a pass behind it.
+        """
+        if x.dtype != F32 or w.dtype != F32 or bias.dtype != F32 or bias.shape != w.shape[:1] or not 0 <= slope <= 1:
+            raise ValueError(
+                f"conv2d_bias: needs float32, a bias for each of {len(w)} channels and 0 <= slope <= 1, got {x.dtype},"
+                f" {w.dtype}, a bias of {bias.dtype} {bias.shape} and slope {slope}"
+            )
+        x, w, y, sizes = self._convolved(x, w, stride, padding, dilation, groups)
+        grid, block = _grid("v4_warp", len(w) // groups, y.size // max(len(w), 1), groups)
+        args = [x, w, y, *sizes, self.ready(bias), slope]
+        self.launch("conv2d/v4_warp", "conv2d_bias_v4_warp", grid, block, args)
+        return y
+
+    def _convolved(self, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Any:
+        """(x, w, the result to be written, the sizes that the kernels take)"""
+        _fit(x.shape, w.shape, None, stride, padding, dilation, groups)
+        (N, C, H, W), (OC, _, KH, KW) = x.shape, w.shape
+        OH, OW = output_size((H, W), (KH, KW), stride, padding, dilation)
+        sizes = (N, C, H, W, OC, KH, KW, OH, OW, *stride, *padding, *dilation, groups)
+        return self.ready(x), self.ready(w), self.xp.empty((N, OC, OH, OW), F32), sizes
 
     def conv2d_input(
         self, g: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
@@ -50,8 +76,8 @@ class Convolution(Channels):
         dx = self.xp.empty((N, channels * groups, H, W), F32)
         sizes = (N, channels * groups, H, W, OC, KH, KW, OH, OW, *stride, *padding, *dilation, groups)
         places = N * -(-H // stride[0]) * -(-W // stride[1])  # of the largest class modulo the stride
-        grid = _grid(rung, channels, places, groups * stride[0] * stride[1])
-        self.launch(f"conv2d/{rung}", f"conv2d_input_{rung}", grid, (256,), [g, w, dx, *sizes])
+        grid, block = _grid(rung, channels, places, groups * stride[0] * stride[1])
+        self.launch(f"conv2d/{rung}", f"conv2d_input_{rung}", grid, block, [g, w, dx, *sizes])
         return dx
 
     def conv2d_weight(
@@ -64,12 +90,12 @@ class Convolution(Channels):
         g, x = self.ready(g), self.ready(x)
         (N, OC, OH, OW), (_, C, H, W), (KH, KW) = g.shape, x.shape, size
         rows, columns = OC // groups, C // groups * KH * KW
-        x_blocks, y_blocks, _ = _grid(rung, rows, columns, groups)
+        (x_blocks, y_blocks, _), block = _grid(rung, rows, columns, groups)
         splits = max(1, min(64, N * OH * OW // 256, 512 // max(1, x_blocks * y_blocks * groups)))
         parts = self.xp.empty((splits, OC, columns), F32)
         sizes = (N, C, H, W, OC, KH, KW, OH, OW, *stride, *padding, *dilation, groups, splits)
         grid = (x_blocks, y_blocks, groups * splits)
-        self.launch(f"conv2d/{rung}", f"conv2d_weight_{rung}", grid, (256,), [g, x, parts, *sizes])
+        self.launch(f"conv2d/{rung}", f"conv2d_weight_{rung}", grid, block, [g, x, parts, *sizes])
         dw = parts if splits == 1 else self.columns(parts, splits, OC * columns)
         return dw.reshape(OC, C // groups, *size)
 
@@ -81,8 +107,6 @@ def _fit(x: Any, w: Any, g: Any, stride: Pair, padding: Pair, dilation: Pair, gr
         raise ValueError(f"input {x}, weight {w} and output {g or (x[0], w[0], *out)} are not those of one convolution")
 
 
-def _grid(rung: str, rows: int, columns: int, groups: int) -> tuple[int, int, int]:
-    if rung == "v1_direct":
-        return -(-columns // 256), rows, groups
-    tile = _TILES[rung]
-    return -(-columns // tile[1]), -(-rows // tile[0]), groups
+def _grid(rung: str, rows: int, columns: int, groups: int) -> tuple[tuple[int, int, int], tuple[int]]:
+    high, wide, threads = _TILES[rung]
+    return (-(-columns // wide), -(-rows // high), groups), (threads,)
