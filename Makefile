@@ -7,7 +7,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check install --quiet
 BUILD  := pyproject.toml setup.py $(shell find csrc -type f 2>/dev/null)
 
-.PHONY: help dcgan test test-peers sanitize bench doctor clean
+.PHONY: help dcgan test test-peers sanitize sanitize-cuda bench doctor clean
 .DELETE_ON_ERROR:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test        ruff, mypy and every test; ARGS=\"-k conv\" chooses"
 	@echo "make test-peers  the comparisons with PyTorch, which this installs beside minigen"
 	@echo "make sanitize    the kernels' tests under AddressSanitizer and UBSan"
+	@echo "make sanitize-cuda  every CUDA kernel under AddressSanitizer and ThreadSanitizer, without a GPU"
 	@echo "make bench       measures everything that docs/benchmarks shows, and writes its pages: half an hour"
 	@echo "make doctor      which backends and data this machine has"
 	@echo "make clean       remove $(VENV) and what builds left (never runs/)"
@@ -40,6 +41,10 @@ sanitize: $(VENV)/.test
 	MINIGEN_SANITIZE=1 $(PY) setup.py -q build --build-lib $(SAFE)/lib --build-temp $(SAFE)/temp
 	@$(SANITIZED) -c 'from minigen import _cpu; assert "$(SAFE)" in _cpu.__file__, _cpu.__file__'
 	$(SANITIZED) -m pytest -s -q -p no:cacheprovider tests/csrc $(ARGS)
+
+# The CUDA kernels as programs with a thread for each of a GPU's (kernels/emulator/sanitized.py): nothing is preloaded.
+sanitize-cuda: $(VENV)/.test
+	$(PY) -m pytest tests/sanitizers $(ARGS)
 
 bench: $(VENV)/.peers
 	$(PY) -m minigen.kernels.bench all $(ARGS)

@@ -16,7 +16,7 @@ settings.load_profile("repeatable")
 sys.path.insert(0, str(Path(__file__).parent))  # tables that several tests read are modules beside them
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
-collect_ignore = [] if HAS_TORCH else ["peers"]
+collect_ignore = ["sanitizers", *([] if HAS_TORCH else ["peers"])]  # unless they are named: make sanitize-cuda
 
 
 def pytest_configure(config) -> None:
@@ -25,12 +25,14 @@ def pytest_configure(config) -> None:
     kernel_report.watch()
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
+def pytest_terminal_summary(terminalreporter, config) -> None:
     import kernel_report
 
     say = terminalreporter.write_line
     for line in kernel_report.lines(kernel_report.verified()):
         say(line)
+    if not any("sanitizers" in str(argument) for argument in config.args):
+        say("CUDA kernels under AddressSanitizer and ThreadSanitizer: NOT RUN (make sanitize-cuda)")
     if not HAS_TORCH:
         say("PyTorch comparisons: NOT RUN (make test-peers installs torch and runs them)")
     if not os.environ.get("MINIGEN_DATA"):

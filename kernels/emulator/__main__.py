@@ -30,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--arg", action="append", default=[], metavar="NAME=VALUE", help='as "x=float[1000]" or "n=1000"'
     )
     parser.add_argument("--expect", action="append", default=[], metavar="NAME=EXPRESSION", help='as "y=a*x"')
+    parser.add_argument(
+        "--sanitizer", choices=report.SANITIZERS, default="",
+        help="let g++'s own AddressSanitizer or ThreadSanitizer look, with a real thread for each of CUDA's",
+    )  # fmt: skip
     wanted = parser.parse_args(arguments)
     try:
         text = wanted.file.read_text(encoding="utf-8")
@@ -39,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
                 setattr(described, name, getattr(wanted, name))
         for line in (*wanted.arg, *(f"expect {line}" for line in wanted.expect)):
             described.read(line)
-        return report.run(wanted.file, described, print)
+        return report.run(wanted.file, described, print, wanted.sanitizer)
     except (OSError, job.JobError, CompileError) as error:
         print(error, file=sys.stderr)
         return 2

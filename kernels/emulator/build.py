@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -10,7 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -32,6 +33,14 @@ CHECKED = [
     "-O1", "-g", "-gdwarf-4", "-fno-tree-sra", "-fsanitize=thread", "-fsanitize=bounds,integer-divide-by-zero",
     "-fsanitize-coverage=trace-pc",
 ]  # fmt: skip
+# The compiler's own sanitizers, in a program with real threads. -fno-tree-loop-distribute-patterns: no hidden memcpy,
+# which ThreadSanitizer would see, in the parts of the runtime that it must not.
+SANITIZED = {
+    "address": ["-O1", "-g", "-fsanitize=address,bounds", "-fno-sanitize-recover=bounds", "-DEMU_THREADS"],
+    "thread": ["-O1", "-g", "-fsanitize=thread", "-DEMU_THREADS"],
+}
+_REAL = ("-DEMU_THREADS", "-fno-tree-loop-distribute-patterns")
+MOST = 1 << 30  # bytes of compiled kernels that are kept
 
 
 class CompileError(RuntimeError):
@@ -77,23 +86,10 @@ def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[
     names = kernels(text)
     machine, machine_flags = _machine()
     flags = [*COMMON, *machine_flags, *_switching(), *(CHECKED if checked else FAST), *options]
-    key = hashlib.sha256("\0".join([_own_text(), machine, *flags, text]).encode()).hexdigest()[:32]
-    library = cache_folder() / f"{key}.so"
+    library = cache_folder() / f"{_key(machine, *flags, text)}.so"
     if not library.exists():
-        # __shared__ becomes static, and the one form that this does not fit is rewritten, on its line
-        text = re.sub(
-            r"extern\s+__shared__\s+((?:__align__|alignas)\s*\(\d+\)\s+)?([\w:]+(?:\s+[\w:]+)*?)\s+((?:__align__|alignas)"
-            r"\s*\(\d+\)\s+)?(\w+)\s*\[\s*\]\s*;",
-            r"EMU_DYNAMIC_SHARED(\2, \4);",
-            text,
-        )
-        table = "".join(f'emu::Kernel<&{name}>::entry("{name}"), ' for name in names)
-        whole = (
-            f'#include "cuda_emulator.h"\n{text}\n#line 1 "emulator"\n'
-            f'extern "C" __attribute__((visibility("default"))) const emu::Entry emu_kernels[] = {{{table}{{}}}};\n'
-        )
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        whole = _whole(text, names)
+        with _new_files() as folder:
             made = Path(folder) / "kernel.so"
             runtime = [str(part) for part in _runtime(checked)]
             source = Path(folder) / "kernel.cc"
@@ -107,20 +103,84 @@ def build(text: str, options: Sequence[str], checked: bool) -> tuple[Path, dict[
     return library, names
 
 
+def program(text: str, options: Sequence[str], sanitizer: str) -> Path:
+    """A program that runs one launch of the text's kernels with real threads under "address" or "thread"."""
+    machine, machine_flags = _machine()
+    flags = [*(f for f in COMMON if f != "-fvisibility=hidden"), *machine_flags, *SANITIZED[sanitizer], *options]
+    made = cache_folder() / f"{_key(machine, *flags, text)}.run"
+    if not made.exists():
+        whole = _whole(text, kernels(text))
+        with _new_files() as folder:
+            (source := folder / "kernel.cc").write_text(whole, encoding="utf-8")
+            objects = [folder / "kernel.o", *(_plain(name, *_REAL) for name in ("threads.cc", "tensor_core.cc"))]
+            _run([compiler(), *flags, f"-I{INCLUDE}", "-c", str(source), "-o", str(objects[0])])
+            _run([compiler(), *SANITIZED[sanitizer], *map(str, objects), "-o", str(folder / "run"), "-pthread", "-lm"])
+            os.replace(folder / "run", made)
+    return made
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join([_own_text(), *parts]).encode()).hexdigest()[:32]
+
+
+def _whole(text: str, names: Iterable[str]) -> str:
+    """The text as C++, with the table of its kernels behind it."""
+    # __shared__ becomes static, and the one form that this does not fit is rewritten, on its line
+    text = re.sub(
+        r"extern\s+__shared__\s+((?:__align__|alignas)\s*\(\d+\)\s+)?([\w:]+(?:\s+[\w:]+)*?)\s+((?:__align__|alignas)"
+        r"\s*\(\d+\)\s+)?(\w+)\s*\[\s*\]\s*;",
+        r"EMU_DYNAMIC_SHARED(\2, \4);",
+        text,
+    )
+    table = "".join(f'emu::Kernel<&{name}>::entry("{name}"), ' for name in names)
+    return (
+        f'#include "cuda_emulator.h"\n{text}\n#line 1 "emulator"\n'
+        f'extern "C" __attribute__((visibility("default"))) const emu::Entry emu_kernels[] = {{{table}{{}}}};\n'
+    )
+
+
+@contextlib.contextmanager
+def _new_files() -> Iterator[Path]:
+    """A folder beside the kept libraries, for files on their way to them."""
+    kept = cache_folder()
+    kept.mkdir(parents=True, exist_ok=True)
+    prune(kept)
+    with tempfile.TemporaryDirectory(dir=kept) as folder:
+        yield Path(folder)
+
+
+def prune(kept: Path, most: int = MOST) -> None:
+    """Delete what has not been used for longest until at most ``most`` bytes are kept."""
+    used: dict[str, tuple[float, int, list[Path]]] = {}  # a library and its table of variables go together
+    for path in kept.iterdir():
+        with contextlib.suppress(OSError):  # another process prunes, too
+            if path.is_file():
+                about = path.stat()
+                last, size, paths = used.get(path.stem, (0.0, 0, []))
+                last = max(last, about.st_atime, about.st_mtime)
+                used[path.stem] = last, size + about.st_size, [*paths, path]
+    total = sum(size for _, size, _ in used.values())
+    for _, size, paths in sorted(used.values()):
+        if total <= most:
+            break
+        for path in paths:
+            path.unlink(missing_ok=True)
+        total -= size
+
+
 def _runtime(checked: bool) -> list[Path]:
     """The runtime's objects, compiled once."""
-    machine, _ = _machine()
-    key = hashlib.sha256("\0".join([_own_text(), machine, *_switching()]).encode()).hexdigest()[:32]
-    objects = []
-    for name in (*RUNTIME, *HOOKS[checked]):
-        done = cache_folder() / f"{key}-{name}.o"
-        if not done.exists():
-            part = done.with_suffix(f".{os.getpid()}")
-            flags = ["-std=c++17", "-O2", "-g1", "-w", "-fPIC", "-fvisibility=hidden", *_switching()]
-            _run([compiler(), *flags, "-c", str(HERE / name), "-o", str(part)])
-            os.replace(part, done)
-        objects.append(done)
-    return objects
+    return [_plain(name, "-fPIC", "-fvisibility=hidden", *_switching()) for name in (*RUNTIME, *HOOKS[checked])]
+
+
+def _plain(name: str, *flags: str) -> Path:
+    """One of the runtime's files, compiled without looking at its accesses."""
+    done = cache_folder() / f"{_key(_machine()[0], *flags)}-{name}.o"
+    if not done.exists():
+        part = done.with_suffix(f".{os.getpid()}")
+        _run([compiler(), "-std=c++17", "-O2", "-g1", "-w", *flags, "-c", str(HERE / name), "-o", str(part)])
+        os.replace(part, done)
+    return done
 
 
 def _switching() -> list[str]:

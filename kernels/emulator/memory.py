@@ -39,7 +39,7 @@ def placed(arrays: list[np.ndarray], apart: bool) -> Iterator[list[Place]]:
     if not apart:
         yield here
         return
-    groups = _overlapping([(p.low, p.high) for p in here if p.low < p.high])  # two views of the same memory stay so
+    groups = overlapping([(p.low, p.high) for p in here if p.low < p.high])  # two views of the same memory stay so
     sizes = [high - low for low, high in groups]
     arena = mmap.mmap(-1, sum(3 * size + 2 * ROOM + mmap.PAGESIZE for size in sizes) + ROOM)
     base = np.frombuffer(arena, np.uint8)
@@ -51,7 +51,7 @@ def placed(arrays: list[np.ndarray], apart: bool) -> Iterator[list[Place]]:
         at += 2 * size + ROOM
     copies = []
     for (low, high), home, size in zip(groups, homes, sizes, strict=True):
-        outside, inside = _bytes_at(low, high), base[home - base.ctypes.data :][:size]
+        outside, inside = bytes_at(low, high), base[home - base.ctypes.data :][:size]
         inside[:] = outside
         copies.append((outside, inside))
     moved = []
@@ -68,7 +68,7 @@ def placed(arrays: list[np.ndarray], apart: bool) -> Iterator[list[Place]]:
                 outside[:] = inside
 
 
-def _overlapping(bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def overlapping(bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The given intervals, those that overlap joined to one."""
     joined: list[tuple[int, int]] = []
     for low, high in sorted(bounds):
@@ -79,5 +79,6 @@ def _overlapping(bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _bytes_at(low: int, high: int) -> np.ndarray:
+def bytes_at(low: int, high: int) -> np.ndarray:
+    """The memory between two addresses."""
     return np.ctypeslib.as_array((ctypes.c_uint8 * (high - low)).from_address(low))

@@ -55,16 +55,23 @@ def load(
     name: str = "kernel.cu",
     options: Sequence[str] = (),
     checked: bool = False,
+    sanitizer: str = "",
 ) -> Module:
     """The kernels of the file at ``path`` or of the text ``code`` (then ``name`` is what messages call it).
 
     ``options`` may hold ``-DNAME=value``; what else CuPy understands is left out. ``checked``: look at every access.
-    Raises CompileError with the compiler's words and the kernel's lines.
+    ``sanitizer``: "address" or "thread", the compiler's own, with real threads in a process of their own (see
+    ``sanitized.py``). Raises CompileError with the compiler's words and the kernel's lines.
     """
     if (path is None) == (code is None):
         raise TypeError("load: give either path or code")
     defines = tuple(option for option in options if option.startswith("-D"))
-    return Module(inlined(path if path is not None else name, code), defines, checked)
+    text = inlined(path if path is not None else name, code)
+    if not sanitizer:
+        return Module(text, defines, checked)
+    from .sanitized import Sanitized
+
+    return Sanitized(text, defines, sanitizer)
 
 
 _lock = threading.Lock()  # one launch at a time: there is one set of stacks, and a kernel's shared memory is one
@@ -164,21 +171,8 @@ class Kernel:
         reachable: Sequence[np.ndarray],
         counting: bool,
     ) -> None:
-        sizes = [self._triple("grid", grid), self._triple("block", block)]
-        if order not in ("forward", "reverse"):
-            raise ValueError(f"{self.name}: order must be 'forward' or 'reverse', got {order!r}")
-        if len(args) != len(self._sizes):
-            names = ", ".join(self.parameters)
-            raise TypeError(f"{self.name} takes {len(self._sizes)} arguments ({names}), got {len(args)}")
-        if (threads := int(np.prod(sizes[1], dtype=np.int64))) > 1024:
-            raise ValueError(f"{self.name}: a block has at most 1024 threads, got {block} = {threads}")
-        if not 0 <= shared_mem <= min(self.max_dynamic_shared_size_bytes, _DYNAMIC):
-            raise ValueError(
-                f"{self.name}: shared_mem must be 0 to {self.max_dynamic_shared_size_bytes} bytes, got {shared_mem}"
-                f" (set max_dynamic_shared_size_bytes to have more, up to {_DYNAMIC})"
-            )
+        sizes, cells = self._understood(grid, block, args, shared_mem, order)
         arrays = [(self.parameters[i], a) for i, a in enumerate(args) if isinstance(a, np.ndarray)]
-        cells = [self._cell(i, a) for i, a in enumerate(args)]
         library = self.module.compiled
         with _lock, memory.placed([a for _, a in arrays], self.module.checked) as places:
             home = iter(places)
@@ -195,6 +189,25 @@ class Kernel:
             dims = [(ctypes.c_uint * 3)(*size) for size in sizes]
             if library.emu_launch(self._call, pointers, *dims, shared_mem, order == "reverse", counting):
                 raise KernelError(self._located(library.emu_failure().decode(errors="replace")))
+
+    def _understood(
+        self, grid: int | Sequence[int], block: int | Sequence[int], args: Sequence[Any], shared_mem: int, order: str
+    ) -> tuple[list[tuple[int, ...]], list[Any]]:
+        """([grid, block] as triples, the memory that holds each argument), or an error that names what is wrong."""
+        sizes = [self._triple("grid", grid), self._triple("block", block)]
+        if order not in ("forward", "reverse"):
+            raise ValueError(f"{self.name}: order must be 'forward' or 'reverse', got {order!r}")
+        if len(args) != len(self._sizes):
+            names = ", ".join(self.parameters)
+            raise TypeError(f"{self.name} takes {len(self._sizes)} arguments ({names}), got {len(args)}")
+        if (threads := int(np.prod(sizes[1], dtype=np.int64))) > 1024:
+            raise ValueError(f"{self.name}: a block has at most 1024 threads, got {block} = {threads}")
+        if not 0 <= shared_mem <= min(self.max_dynamic_shared_size_bytes, _DYNAMIC):
+            raise ValueError(
+                f"{self.name}: shared_mem must be 0 to {self.max_dynamic_shared_size_bytes} bytes, got {shared_mem}"
+                f" (set max_dynamic_shared_size_bytes to have more, up to {_DYNAMIC})"
+            )
+        return sizes, [self._cell(i, a) for i, a in enumerate(args)]
 
     def _triple(self, what: str, size: int | Sequence[int]) -> tuple[int, ...]:
         given = [int(n) for n in np.atleast_1d(size)]

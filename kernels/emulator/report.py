@@ -13,10 +13,15 @@ from . import job as jobs
 from .counts import Counts
 from .module import POISON, KernelError, load
 
+SANITIZERS = {"address": "AddressSanitizer", "thread": "ThreadSanitizer"}
 
-def run(path: Path, job: jobs.Job, say: Callable[[str], Any]) -> int:
-    """Examine the kernel in ``path``, line by line through ``say``; 1 if something is wrong with it, else 0."""
-    module = load(path, checked=True)
+
+def run(path: Path, job: jobs.Job, say: Callable[[str], Any], sanitizer: str = "") -> int:
+    """Examine the kernel in ``path``, line by line through ``say``; 1 if something is wrong with it, else 0.
+
+    With a ``sanitizer`` ("address" or "thread") that tool looks instead of the emulator, and nothing is counted.
+    """
+    module = load(path, checked=not sanitizer, sanitizer=sanitizer)
     name = job.kernel or (module.kernels[0] if len(module.kernels) == 1 else "")
     if name not in module.kernels:
         have = ", ".join(module.kernels) or "none"
@@ -26,11 +31,13 @@ def run(path: Path, job: jobs.Job, say: Callable[[str], Any]) -> int:
     kernel, declared = module.get_function(name), module.parameters[name]
     given, names = jobs.arguments(job, declared)
     before = [a.copy() if isinstance(a, np.ndarray) else a for a in given]
+    counts = None
     try:
         kernel(job.grid, job.block, given, job.shared)
         backwards, again = ([a.copy() if isinstance(a, np.ndarray) else a for a in before] for _ in range(2))
-        kernel(job.grid, job.block, backwards, job.shared, order="reverse")
-        counts = kernel.count(job.grid, job.block, again, job.shared)
+        if not sanitizer:
+            kernel(job.grid, job.block, backwards, job.shared, order="reverse")
+            counts = kernel.count(job.grid, job.block, again, job.shared)
     except KernelError as error:
         say(f"WRONG  {error}")
         for line in _quoted(path, str(error)):
@@ -39,19 +46,22 @@ def run(path: Path, job: jobs.Job, say: Callable[[str], Any]) -> int:
     except (TypeError, ValueError) as error:
         raise jobs.JobError(str(error)) from error
     faults = [
-        *_differences(declared, given, backwards),
+        *(() if sanitizer else _differences(declared, given, backwards)),
         *_unwritten(declared, given),
         *_unexpected(job, declared, given, names),
     ]
     for fault in faults:
         say(f"WRONG  {fault}")
     if not faults:
-        checked = f", {', '.join(job.expected)} as expected" if job.expected else ""
-        say(f"right  {name}: no access outside of an array, none before a write, no race, the same backwards{checked}")
-    say("")
-    say(str(counts))
-    for advice in advised(counts):
-        say(advice)
+        found = "no access outside of an array, none before a write, no race, the same backwards"
+        found = f"{SANITIZERS[sanitizer]} finds nothing" if sanitizer else found
+        expected = f", {', '.join(job.expected)} as expected" if job.expected else ""
+        say(f"right  {name}: {found}{expected}")
+    if counts is not None:
+        say("")
+        say(str(counts))
+        for advice in advised(counts):
+            say(advice)
     return 1 if faults else 0
 
 

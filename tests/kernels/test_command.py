@@ -80,6 +80,16 @@ __global__ void column(const float* x, float* y) {
     assert "k.cu:7: lanes of a warp wait for each other for tile, 32.0 passes where one would do" in out
 
 
+def test_the_compilers_sanitizers(emulate):
+    status, out, _ = emulate(SCALE, "--sanitizer", "address")
+    assert status == 0 and out == "right  scale: AddressSanitizer finds nothing, y as expected\n"
+    status, out, _ = emulate(SCALE.replace("if (i < n) ", ""), "--sanitizer", "address")
+    assert status == 1 and "of block (1,0,0) reads 4 bytes past the end of argument `x`" in out
+    assert "(AddressSanitizer: heap-buffer-overflow)\n     10 |     y[i] = a * x[i];" in out
+    status, out, _ = emulate(SCALE.replace("y[i] = a", "y[0] = a"), "--sanitizer", "thread")
+    assert status == 1 and "writes 4 bytes of argument `y` that thread (" in out and "ThreadSanitizer: data race" in out
+
+
 def test_options_come_before_comments(emulate):
     status, out, _ = emulate(SCALE, "--block", "64", "--grid", "1", "--arg", "a=3", "--expect", "y=3*x")
     assert status == 0 and "y as expected" in out

@@ -1,5 +1,7 @@
 """CUDA C++ means in the emulator what it means on a GPU: indices, barriers, shuffles, votes, atomics, shared memory."""
 
+import os
+
 import numpy as np
 import pytest
 from minigen.kernels import emulator
@@ -195,3 +197,15 @@ def test_the_wrong_call_is_refused(module):
 def test_the_compilers_words_name_the_kernels_line():
     with pytest.raises(emulator.CompileError, match=r"typo.cu:2:.*indx.*not declared"):
         emulator.load(code="__global__ void f(float* x) {\n    x[indx] = 0;\n}\n", name="typo.cu")
+
+
+def test_what_was_not_used_for_longest_is_deleted(tmp_path):
+    from minigen.kernels.emulator.build import prune
+
+    for age, name in enumerate(("d.so", "c.so", "c.json", "b.run", "a.so")):
+        (tmp_path / name).write_bytes(b"x" * 100)
+        os.utime(tmp_path / name, (10**9 - age, 10**9 - age))
+    prune(tmp_path, 350)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.json", "c.so", "d.so"]
+    prune(tmp_path, 350)
+    assert len(list(tmp_path.iterdir())) == 3

@@ -84,7 +84,18 @@ template <class T> inline T __ldcs(const T* p) { return *p; }
 template <class T> inline void __stcs(T* p, T x) { *p = x; }
 template <class T> inline void __stcg(T* p, T x) { *p = x; }
 
-// One operating-system thread runs all fibers, and none is interrupted in here.
+#ifdef EMU_THREADS  // real threads, for the sanitizers
+#define EMU_ATOMIC(name, result)                                                                             \
+    template <class T, class U>                                                                              \
+    T name(T* p, U y) {                                                                                      \
+        const T given = static_cast<T>(y);                                                                   \
+        T x, z;                                                                                              \
+        __atomic_load(p, &x, __ATOMIC_RELAXED);                                                              \
+        do z = static_cast<T>(result);                                                                       \
+        while (!__atomic_compare_exchange(p, &x, &z, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));            \
+        return x;                                                                                            \
+    }
+#else  // one operating-system thread runs all fibers, and none is interrupted in here
 #define EMU_ATOMIC(name, result)                                                          \
     template <class T, class U>                                                           \
     __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) T name(T* p, U y) { \
@@ -93,6 +104,7 @@ template <class T> inline void __stcg(T* p, T x) { *p = x; }
         *p = static_cast<T>(result);                                                      \
         return x;                                                                         \
     }
+#endif
 EMU_ATOMIC(atomicAdd, x + given)
 EMU_ATOMIC(atomicSub, x - given)
 EMU_ATOMIC(atomicMax, x > given ? x : given)
@@ -104,6 +116,13 @@ EMU_ATOMIC(atomicXor, x ^ given)
 EMU_ATOMIC(atomicInc, x >= given ? 0 : x + 1)
 EMU_ATOMIC(atomicDec, x == 0 || x > given ? given : x - 1)
 
+#ifdef EMU_THREADS
+template <class T>
+T atomicCAS(T* p, T expected, T y) {
+    __atomic_compare_exchange(p, &expected, &y, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return expected;
+}
+#else
 template <class T>
 __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) T atomicCAS(T* p, T expected, T y) {
     emu_atomic(p, sizeof(T), __builtin_return_address(0));
@@ -111,3 +130,4 @@ __attribute__((noinline, no_sanitize("thread"), no_sanitize_coverage)) T atomicC
     if (x == expected) *p = y;
     return x;
 }
+#endif

@@ -117,18 +117,21 @@ class Launcher:
 class Emulated(Launcher):
     """The emulator: threads of a GPU as fibers of the CPU."""
 
-    modules: dict[tuple[str, bool], Any] = {}  # noqa: RUF012 - compiled once for all
+    modules: dict[tuple[str, bool, str], Any] = {}  # noqa: RUF012 - compiled once for all
 
-    def __init__(self, looks: bool = False, order: str = "forward") -> None:
+    def __init__(self, looks: bool = False, order: str = "forward", sanitizer: str = "") -> None:
         super().__init__()
-        self.looks, self.order = looks, order  # look at every access; in which order threads and blocks run
+        # look at every access; in which order threads and blocks run; "address" or "thread": the compiler's sanitizers
+        self.looks, self.order, self.sanitizer = looks, order, sanitizer
 
     def compile(self, file: str) -> Any:
         from minigen.kernels import emulator
 
-        key = file, self.looks
+        key = file, self.looks, self.sanitizer
         if key not in self.modules:
-            self.modules[key] = emulator.load(CUDA / f"{file}.cu", options=OPTIONS, checked=self.looks)
+            self.modules[key] = emulator.load(
+                CUDA / f"{file}.cu", options=OPTIONS, checked=self.looks, sanitizer=self.sanitizer
+            )
         return self.modules[key]
 
     def address(self, array: Any) -> int:
@@ -139,7 +142,7 @@ class Emulated(Launcher):
     ) -> None:
         hosts = tuple([getattr(a, "host", a) for a in args])
         options: dict[str, Any] = {"shared_mem": shared, "order": self.order}
-        if self.looks and reachable:
+        if (self.looks or self.sanitizer) and reachable:
             options["reachable"] = [getattr(a, "host", a) for a in reachable]
         function(grid, block, hosts, **options)
         pretend.note(lambda: function(grid, block, hosts, **options))

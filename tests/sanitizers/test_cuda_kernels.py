@@ -1,0 +1,69 @@
+"""Every CUDA kernel under AddressSanitizer, and once under ThreadSanitizer, with a real thread for each of CUDA's.
+
+`make sanitize-cuda` runs them; they are no part of `make test`, which has the emulator's own checks of the same.
+"""
+
+import numpy as np
+import pytest
+from kernel_report import names
+from minigen.kernels.bench.kernel_cases import CASES, exact, numbers
+
+from minigen.backend.cuda import CudaBackend
+from minigen.backend.cuda.composed import LADDERS, OURS
+from minigen.backend.cuda.launch import Emulated
+from minigen.backend.numpy import NumpyBackend
+
+RUNGS = [(op, rung) for op, ladder in LADDERS.items() for rung in ladder]
+launched = {"address": set(), "thread": set()}
+
+
+class Noted(Emulated):
+    """The emulator under a sanitizer; it notes what it launches."""
+
+    def run(self, function, *rest):
+        launched[self.sanitizer].add(function.name)
+        super().run(function, *rest)
+
+
+def backend(sanitizer):
+    return CudaBackend(np, Noted(sanitizer=sanitizer), "emulator", "cpu", OURS)
+
+
+def compare(got, want, rung):
+    rtol = 4e-3 if rung.endswith("tf32") else 2e-5
+    for g, w in zip(got, want, strict=True):
+        if w is not None:
+            np.testing.assert_allclose(g, w, rtol=rtol, atol=rtol * max(1, abs(w).max(initial=0)))
+
+
+def run(op, rung, sanitizer, cases):
+    be = backend(sanitizer).with_kernel(op, rung)
+    for case, args, deltas in cases:
+        with np.errstate(all="ignore"):
+            compare(case(be, args, deltas), case(NumpyBackend(), exact(args), exact(deltas)), rung)
+
+
+@pytest.mark.parametrize(("op", "rung"), RUNGS)
+def test_address(op, rung):
+    run(op, rung, "address", list(CASES[op]())[1::5])
+
+
+@pytest.mark.parametrize(("op", "rung"), RUNGS)
+def test_threads(op, rung):
+    run(op, rung, "thread", [list(CASES[op]())[1]])
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_what_no_op_calls(sanitizer):
+    x, w, bias = numbers(2, 3, 5, 4), numbers(6, 3, 3, 3, seed=1), numbers(6, seed=2)
+    be, how = backend(sanitizer), ((1, 1), (1, 1), (1, 1), 1)
+    v = NumpyBackend().conv2d(exact(x), exact(w), *how) + bias.reshape(1, -1, 1, 1)
+    compare([be.conv2d_bias(x, w, bias, 0.0, *how)], [np.maximum(v, 0)], "v4_warp")
+    hyper, later = np.ones(2), np.zeros(1, np.int64)
+    be.launch("adam/adam", "advance", (1,), (1,), [hyper, later, 3])
+    assert hyper[1] == 2 and later[0] == 3
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_no_kernel_was_left_out(sanitizer):
+    assert launched[sanitizer] == set(names())
