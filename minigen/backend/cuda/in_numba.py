@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from minigen.kernels.source import KERNELS
 
 from .launch import Launcher, Shape
@@ -47,8 +49,10 @@ class InNumba(Launcher):
 
     def flat(self, a: Any) -> Any:
         """The memory from the array's first element to its last, as a kernel with a pointer sees it."""
+        a = getattr(a, "host", a)  # of an array that pretends to be a GPU's
         last = sum((n - 1) * s for n, s in zip(a.shape, a.strides, strict=True)) // a.itemsize
-        return self.xp.lib.stride_tricks.as_strided(a, (last + 1,), (a.itemsize,))
+        xp: Any = np if isinstance(a, np.ndarray) else self.xp
+        return xp.lib.stride_tricks.as_strided(a, (last + 1,), (a.itemsize,))
 
     def address(self, array: Any) -> int:
         return self.others.address(array)
