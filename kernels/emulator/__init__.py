@@ -10,6 +10,7 @@ lacks (wgmma, bulk copies, textures, cooperative groups).
 """
 
 from .build import CompileError
-from .module import Kernel, KernelError, Module, empty, load
+from .loading import load
+from .module import Kernel, KernelError, Module, empty
 
 __all__ = ["CompileError", "Kernel", "KernelError", "Module", "empty", "load"]

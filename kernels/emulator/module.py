@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..source import inlined
 from . import build, memory
 from .counts import Counts
 
@@ -46,32 +45,6 @@ class _Entry(ctypes.Structure):
         ("name", ctypes.c_char_p), ("count", ctypes.c_int), ("sizes", ctypes.POINTER(ctypes.c_int)),
         ("call", ctypes.c_void_p),
     )  # fmt: skip
-
-
-def load(
-    path: str | Path | None = None,
-    *,
-    code: str | None = None,
-    name: str = "kernel.cu",
-    options: Sequence[str] = (),
-    checked: bool = False,
-    sanitizer: str = "",
-) -> Module:
-    """The kernels of the file at ``path`` or of the text ``code`` (then ``name`` is what messages call it).
-
-    ``options`` may hold ``-DNAME=value``; what else CuPy understands is left out. ``checked``: look at every access.
-    ``sanitizer``: "address" or "thread", the compiler's own, with real threads in a process of their own (see
-    ``sanitized.py``). Raises CompileError with the compiler's words and the kernel's lines.
-    """
-    if (path is None) == (code is None):
-        raise TypeError("load: give either path or code")
-    defines = tuple(option for option in options if option.startswith("-D"))
-    text = inlined(path if path is not None else name, code)
-    if not sanitizer:
-        return Module(text, defines, checked)
-    from .sanitized import Sanitized
-
-    return Sanitized(text, defines, sanitizer)
 
 
 _lock = threading.Lock()  # one launch at a time: there is one set of stacks, and a kernel's shared memory is one

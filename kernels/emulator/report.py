@@ -11,7 +11,8 @@ import numpy as np
 
 from . import job as jobs
 from .counts import Counts
-from .module import POISON, KernelError, load
+from .loading import load
+from .module import POISON, KernelError
 
 SANITIZERS = {"address": "AddressSanitizer", "thread": "ThreadSanitizer"}
 
