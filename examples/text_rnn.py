@@ -27,7 +27,6 @@ class RecurrentText(Language):
 
     name = "text_rnn"
     config: ClassVar[tuple[str, ...]] = (*Language.config, "network", "layers", "embedding", "hidden", "dropout")
-    defaults: ClassVar[dict[str, Any]] = {**Language.defaults, "lr": 2e-3}
 
     @classmethod
     def arguments(cls, parser: Any) -> None:
@@ -37,7 +36,7 @@ class RecurrentText(Language):
         add("--layers", type=positive, default=2, help="recurrent layers (default %(default)s)")
         add("--embedding", type=positive, default=96, help="width of a token's vector (default %(default)s)")
         add("--hidden", type=positive, default=240, help="width of the state (default %(default)s)")
-        add("--dropout", type=float, default=0.2, help="share of values that is dropped (default %(default)s)")
+        add("--dropout", type=float, default=0.1, help="share of values that is dropped (default %(default)s)")
         super().arguments(parser)
 
     def model(self, vocabulary: int) -> RecurrentLM | N3:

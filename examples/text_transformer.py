@@ -37,7 +37,7 @@ class TransformerText(Language):
         add("--layers", type=positive, default=4, help="blocks (default %(default)s)")
         add("--width", type=positive, default=128, help="of a token's vector (default %(default)s)")
         add("--heads", type=positive, default=4, help="of the attention (default %(default)s)")
-        add("--dropout", type=float, default=0.2, help="share of values that is dropped (default %(default)s)")
+        add("--dropout", type=float, default=0.1, help="share of values that is dropped (default %(default)s)")
         add("--positions", choices=["learned", "rotary"], default="rotary",
             help="a vector per place, or queries and keys turned by the place (default %(default)s)")  # fmt: skip
         super().arguments(parser)

@@ -6,7 +6,7 @@ The same network from the same initial weights (PyTorch runs minigen's source fi
 batches, learning rates and clipping; one function is the step of both. In PyTorch's favour: its fused AdamW. minigen's
 side takes exactly the steps of
 
-    python examples/text_transformer.py --data shakespeare --context 64 --batch-size 12 --steps 2000 --dropout 0
+    examples/text_transformer.py --data shakespeare --context 64 --batch-size 12 --steps 2000 --dropout 0 --lr 1e-3
 
 and nats are those of the whole held-out text in windows as in training, so half of the context on average.
 """

@@ -44,7 +44,7 @@ class Language(Experiment):
     config: ClassVar[tuple[str, ...]] = (
         "tokens", "vocabulary", "stop_words", "held_out", "context", "weight_decay", "beta2", "clip", "warmup",
     )  # fmt: skip
-    defaults: ClassVar[dict[str, Any]] = {"epochs": 10, "batch_size": 32, "lr": 1e-3, "data": "chinese"}
+    defaults: ClassVar[dict[str, Any]] = {"epochs": 20, "batch_size": 16, "lr": 2e-3, "data": "chinese"}
     sampler = ("model",)
     items = "windows"
     data_help = f"{', '.join(CORPORA)}, a UTF-8 file, or an .npy that python -m minigen.data packed"

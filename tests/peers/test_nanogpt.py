@@ -12,7 +12,7 @@ from minigen.kernels.bench.translate import translate
 
 import minigen
 from minigen import training
-from minigen.models import transformer
+from minigen.models import rnn, transformer
 from minigen.training import language
 
 
@@ -20,12 +20,32 @@ from minigen.training import language
 def test_the_translated_source_computes_the_same(positions):
     minigen.manual_seed(0)
     sizes = (11, 16, 2, 2, 8, 0.0, positions)
-    mine, theirs = transformer.Transformer(*sizes), translate("models.transformer", torch).Transformer(*sizes)
+    mine = transformer.Transformer(*sizes).double()
+    theirs = translate("models.transformer", torch).Transformer(*sizes).double()
     assert list(mine.state_dict()) == list(theirs.state_dict())
     theirs.load_state_dict({k: torch.from_numpy(v.numpy().copy()) for k, v in mine.state_dict().items()})
     x = np.random.default_rng(0).integers(0, 11, (3, 8))
-    expected = theirs(torch.from_numpy(x)).detach().numpy()
-    np.testing.assert_allclose(mine(minigen.tensor(x)).numpy(), expected, atol=1e-6)
+    a, b = mine(minigen.tensor(x)), theirs(torch.from_numpy(x))
+    assert a.dtype == minigen.float64
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-10, atol=1e-12)
+    for loss in (a.square().sum(), b.square().sum()):
+        loss.backward()
+    for (name, p), q in zip(mine.named_parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-8, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_recurrent_model_computes_the_same(cell):
+    minigen.manual_seed(0)
+    nn = torch.nn
+    mine = rnn.RecurrentLM(11, 4, 6, 2, cell).double()
+    embedding, head = nn.Embedding(11, 4), nn.Linear(6, 11)
+    layers = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](4, 6, 2)
+    theirs = nn.ModuleDict({"embedding": embedding, "recurrent": layers, "head": head}).double()
+    theirs.load_state_dict({k: torch.from_numpy(v.numpy().copy()) for k, v in mine.state_dict().items()})
+    x = np.random.default_rng(0).integers(0, 11, (3, 8))
+    expected = head(layers(embedding(torch.from_numpy(x).T))[0]).transpose(0, 1).detach().numpy()
+    np.testing.assert_allclose(mine(minigen.tensor(x)).numpy(), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_both_take_the_steps_of_the_script(tmp_path, monkeypatch, capsys):
@@ -43,6 +63,6 @@ def test_both_take_the_steps_of_the_script(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(language, "SHOWN", 5)
     same = ["--layers", "1", "--width", "16", "--heads", "2", "--context", "16", "--batch-size", "8", "--dropout", "0"]
     script = load("text_transformer").TransformerText
-    assert training.script(script, [*same, "--data", "tale.txt", "--steps", "10"]) == 0
+    assert training.script(script, [*same, "--data", "tale.txt", "--steps", "10", "--lr", "0.001"]) == 0
     result = training.newest_checkpoint("runs/text_transformer").with_name("result.json")
     assert json.loads(result.read_text())["nats_per_token"] == pytest.approx(found["nats"]["minigen"], rel=1e-6)
