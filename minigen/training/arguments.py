@@ -55,7 +55,7 @@ def shared(group: argparse._ArgumentGroup, kind: type[Experiment]) -> None:
 
 def trained(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--checkpoint", type=Path, metavar="FILE", help="use these weights (default: the newest run's)")
+    add("--checkpoint", type=Path, metavar="FILE", help="use these weights (default: the newest run's, else minigen's)")
     add("--pretrained", action="store_true", help="use the weights that come with minigen")
     add("--export", action="store_true", help="make a checkpoint's weights those that come with minigen")
     add("--publish", type=Path, metavar="FOLDER/NAME", help="copy a finished run's figures, curves and samples there")

@@ -125,6 +125,10 @@ def load(kind: type[Experiment], path: Path) -> dict[str, Any]:
 
 # sampling -----------------------------------------------------------------------------------------
 def sample(kind: type[Experiment], args: argparse.Namespace) -> int:
+    if args.checkpoint is None and not args.pretrained and not any(args.runs.glob("*/checkpoint.safetensors")):
+        args.pretrained = pretrained.place(kind.name).is_file()  # a fresh machine: better these than none
+        if args.pretrained:
+            print(f"no run under {args.runs}: these are the weights that come with minigen", file=sys.stderr)
     if args.pretrained:
         path, state = pretrained.place(kind.name), pretrained.load(kind.name)
     else:

@@ -100,7 +100,6 @@ def test_a_nan_stops_and_names_op_step_and_loss(script, tmp_path):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["--sample", "3"], "no checkpoint under"),
         (["--sample", "3", "--checkpoint", "none.safetensors"], "there is no file none.safetensors"),
         (["--resume", "none.safetensors"], "there is no file none.safetensors"),
         (["--data", "nowhere", "--smoke"], "there is no folder nowhere"),

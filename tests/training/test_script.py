@@ -124,6 +124,13 @@ def test_export_and_pretrained(run_script, monkeypatch, tmp_path):
     assert run_script("--sample", 3, "--out", "pre.npz", "--pretrained")[0] == 0
     own, pre = (np.load(name)["images"].astype(int) for name in ("own.npz", "pre.npz"))
     assert abs(own - pre).max() <= 1  # float16
+    monkeypatch.setattr(pretrained.place, "__defaults__", (tmp_path / "weights",))
+    status, _, err = run_script("--sample", 3, "--out", "fresh.npz", "--runs", "none")
+    assert status == 0 and "no run under none: these are the weights that come with minigen" in err
+    assert (np.load("fresh.npz")["images"] == np.load("pre.npz")["images"]).all()
+    (tmp_path / "weights" / "mean.safetensors").unlink()
+    status, _, err = run_script("--sample", 3, "--runs", "none")
+    assert status == 1 and "no checkpoint under none" in err
 
 
 @pytest.mark.parametrize(
