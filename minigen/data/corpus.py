@@ -62,7 +62,7 @@ def pack(
             file.write(codes.astype(dtype).tobytes())
             n += len(codes)
         file.seek(0)
-        np.lib.format.write_array_header_1_0(  # type: ignore[attr-defined]
+        np.lib.format.write_array_header_1_0(
             file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n,)}
         )
         assert file.tell() == HEADER
