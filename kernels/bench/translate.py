@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import ast
 import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
 def translate(module: str, lib: Any) -> Any:
     """The module ``minigen.<module>`` where ``lib`` is minigen; else its definitions with all that it imports from
-    minigen taken from ``lib``, which has PyTorch's names: as an object with its names as attributes."""
+    minigen taken from ``lib``, which has PyTorch's names: a module, too."""
     own = importlib.import_module(f"minigen.{module}")
     if lib.__name__ == "minigen":
         return own
     source = ast.parse(Path(own.__file__ or "").read_text(encoding="utf-8"))
-    names: dict[str, Any] = {"__name__": f"{lib.__name__}.{module}"}
+    translated = ModuleType(f"{lib.__name__}_{module.replace('.', '_')}")
     for node in list(source.body):
         if isinstance(node, ast.ImportFrom) and node.level:
             for alias in node.names:
-                names[alias.asname or alias.name] = lookup(lib, alias.name)
+                setattr(translated, alias.asname or alias.name, lookup(lib, alias.name))
             source.body.remove(node)
-    exec(compile(source, own.__file__ or module, "exec"), names)
-    return type("Translated", (), {name: staticmethod(v) if callable(v) else v for name, v in names.items()})
+    exec(compile(source, own.__file__ or module, "exec"), vars(translated))
+    return sys.modules.setdefault(translated.__name__, translated)  # torch.compile looks for it there
 
 
 def lookup(lib: Any, name: str) -> Any:
