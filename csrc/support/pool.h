@@ -1,4 +1,4 @@
-// A small pool of threads: tasks are handed out by an atomic counter, idle workers sleep.
+// A small pool of threads: tasks are handed out by an atomic counter; idle workers watch for a moment, then sleep.
 #pragma once
 #include <stddef.h>
 

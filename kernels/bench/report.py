@@ -97,8 +97,27 @@ def train_page(result: dict[str, Any]) -> list[str]:
         lines += [f"- {words}" for words in (*notes(work), verified_words(work))]
         if work.get("profile"):
             lines += ["", "Where minigen's step spends its time:", "", *table(PROFILE, work["profile"])]
+            lines += ["", limit(work, result["peak"]["gflop_per_s"]), *([TRIED[name]] if name in TRIED else [])]
     return [*lines, *(f"- {words}" for words in failures(result))]
 
+
+def limit(work: dict[str, Any], peak: float) -> str:
+    """What the ratio would be if there were nothing but products."""
+    least, torch = 1e3 * work["gflop"] / peak, work["sides"].get("torch")
+    words = f"At the measured peak the products alone would take {least:.3g} ms"
+    return words + (f", {torch['median'] / least:.2g} times as fast as PyTorch eager's step." if torch else ".")
+
+
+TRIED = {
+    "VAE": "What was tried: weights are read where they lie or packed, whichever copies less; BCE with logits and "
+    "Adam take one pass each. A ReLU inside the product would save two short passes more.",
+    "Transformer": "What was tried: q, k and v are one product, attention never stores its matrix, its gradients need "
+    "no joining. Products that are repeated on the same arrays run faster than here, with activations from memory.",
+    "WaveNet": "What was tried: a layer is one kernel per stretch of time that reads its inputs where they lie and "
+    "asks for the next lines ahead; tanh and sigmoid by one division instead of two brought nothing.",
+    "MLP": "What was tried: small arrays take short ways through an operation, a recorded one looks at one clock, "
+    "losses are reduced in their kernel. What is not products is mostly Python between them.",
+}
 
 PROFILE = ("method(shapes)", "ms", "share", "calls", "GFLOP/s")
 

@@ -174,6 +174,29 @@ def test_a_forked_child_starts_its_own_threads():
     assert done.returncode == 0, done.stderr
 
 
+CROWDED = """
+import os
+import numpy as np
+from minigen import _cpu
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+x = np.random.default_rng(0).standard_normal((300, 300), np.float32)
+alone, together = np.empty_like(x), np.empty_like(x)
+_cpu.set_num_threads(1)
+_cpu.matmul(x, x, alone)
+_cpu.set_num_threads(4)
+for _ in range(300):               # with helpers, without, and with them again when patience returns
+    together.fill(np.nan)
+    _cpu.matmul(x, x, together)
+    assert np.array_equal(alone, together)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen on this system")
+def test_threads_that_share_one_processor():
+    done = python(CROWDED)
+    assert done.returncode == 0, done.stderr
+
+
 SHOW = "from minigen import _cpu; print(_cpu.variant(), _cpu.get_num_threads())"
 
 
