@@ -13,7 +13,9 @@ from example_scripts import load
 import minigen
 from minigen import checkpoint, training
 from minigen.data import corpus
-from minigen.training import language
+from minigen.data.text import read
+from minigen.metrics.text import longest_copy, ngram_share
+from minigen.training import language, pretrained
 
 SMALL = {
     "text_transformer": ["--width", "16", "--layers", "1", "--heads", "2", "--context", "16", "--batch-size", "8"],
@@ -169,6 +171,16 @@ def test_a_run_that_has_not_ended_is_not_published(run, monkeypatch):
     run("text_rnn", *SMALL["text_rnn"], "--data", "tale.txt", "--steps", 1)
     newest("text_rnn").with_name("result.json").unlink()
     assert "has not come to its end" in run("text_rnn", "--publish", "results/x", status=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SMALL if pretrained.place(name).is_file()])
+def test_the_weights_that_come_with_minigen_write_like_their_text(run, name):
+    """In float16 the text is another one than that of the figures, so the bounds are not quite 0.9 and 20."""
+    out = run(name, "--prompt", "从前有座山", "--sample", 2000, "--seed", 3).removeprefix("从前有座山")
+    train, _ = read("chinese").split()
+    assert len(out) > 1900 and len(set(out)) > 100
+    assert ngram_share(out, train) > 0.87 and len(longest_copy(out, train)) < 26
 
 
 def test_runs_that_count_know_their_place(kinds):
