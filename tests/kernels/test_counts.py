@@ -114,3 +114,17 @@ def test_the_page_says_what_is_counted(tmp_path):
     draw({"v1_naive": v1, "v7_warp": v7}, tmp_path)
     drawn, committed = ({path.name for path in folder.glob("cuda-*.png")} for folder in (tmp_path, DOCS / "images"))
     assert drawn == committed
+
+
+def test_the_ladders_page_says_what_is_counted():
+    from minigen.kernels.bench.cuda_counts import HEAD, counted, row, rungs
+    from minigen.kernels.bench.report_kernels import table
+
+    shown = (DOCS / "cuda-ladders.md").read_text()
+    assert all(f"| `{'reduce' if op == 'sum' else op}_{rung}` |" in shown for op, rung in rungs())
+    found = dict(counted(op, rung) for op in ("sum", "softmax") for rung in ("v2_warp", "v3_vector"))
+    for name, counts in found.items():
+        assert table(HEAD, [row(name, counts)])[-1] in shown, "run python -m minigen.kernels.bench.cuda_counts again"
+    warp, vector = (found[f"reduce_{rung}"].total("global load") for rung in ("v2_warp", "v3_vector"))
+    assert (warp.warps, warp.sectors_per_warp) == (4 * vector.warps, vector.sectors_per_warp / 4)
+    assert found["softmax_v3_vector"].global_bytes < found["softmax_v2_warp"].global_bytes / 1.9

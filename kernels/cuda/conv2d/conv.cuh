@@ -80,19 +80,21 @@ struct Taps {
     }
 };
 
-struct Input : Product {
+// TURNED: the weights come as (KH, KW, O, C / groups), so that neighbouring rows of a lie side by side.
+template <bool TURNED>
+struct InputFrom : Product {
     static const bool ALONG_K = false, A_ALONG_K = false;
     float* dx;
     const Taps &down, &across;
     // The taps are the same for all threads: two find them, and they stay in shared memory, not in everybody's registers.
-    __device__ Input(const Conv& conv, const float* g, const float* w, float* dx, Taps* shared)
+    __device__ InputFrom(const Conv& conv, const float* g, const float* w, float* dx, Taps* shared)
         : Product(conv), dx(dx), down(shared[0]), across(shared[1]) {
         if (threadIdx.x == 0) shared[0].find(blockIdx.z / groups / sw, H, KH, sh, ph, dh);
         if (threadIdx.x == 1) shared[1].find(blockIdx.z / groups % sw, W, KW, sw, pw, dw);
         __syncthreads();
         group = blockIdx.z % groups, rows = channels(), columns = N * down.size * across.size;
         begin = 0, end = down.count * across.count * outputs();
-        left = w + (long long)group * outputs() * rows * KH * KW, row = KH * KW;
+        row = TURNED ? 1 : KH * KW, left = w + group * outputs() * rows * row;
         right = g + (long long)group * outputs() * OH * OW, high = OH, wide = OW;
     }
     __device__ Column column(int m) const {
@@ -105,7 +107,8 @@ struct Input : Product {
         const int t_down = t / many, t_across = t % many, o = k % outputs();
         const int tap = (down.first + t_down * down.step) * KW + across.first + t_across * across.step;
         const int i = t_down * down.back, j = t_across * across.back;
-        return {(long long)o * rows * (KH * KW) + tap, ((long long)o * OH - i) * OW - j, -i, -j};
+        const long long a = TURNED ? ((long long)tap * O + o) * rows : o * rows * row + tap;
+        return {a, ((long long)o * OH - i) * OW - j, -i, -j};
     }
     __device__ bool neighbours() const { return across.size % 4 == 0; }
     __device__ float* out(int c, int m) const {
@@ -115,6 +118,7 @@ struct Input : Product {
     }
     __device__ bool outs() const { return sw == 1 && W % 4 == 0; }
 };
+using Input = InputFrom<false>;
 
 // k runs over all places of all images, 50,000 for a batch of 64 digits, while rows and columns are few: so k is split
 // among `splits` blocks, each writes a dw of its own, and reduce/columns adds them up, in the same order in every run.

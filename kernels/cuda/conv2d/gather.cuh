@@ -1,10 +1,10 @@
 // Implicit GEMM as the matmul ladder's last rungs compute a product: 16-byte loads, warp tiles, two buffers.
 //
 // A product of matrices walks along rows of memory; a convolution's b does not: each element lies where its column and
-// its k say, which takes divisions. So they are done once: a block's columns and the next few k are tables of offsets in
-// shared memory ("precomputed indices", as cuDNN's IMPLICIT_PRECOMP_GEMM has them), and an element costs two additions
-// and the look at the edge. Where four neighbours along k or along columns lie side by side in memory and the first is
-// aligned, they come in one load of 16 bytes; at the edges, and for a tap that begins off the boundary, one by one.
+// its k say, which takes divisions. So they are done once and kept as offsets, those of the next few k in shared memory
+// ("precomputed indices", as cuDNN's IMPLICIT_PRECOMP_GEMM has them), and an element costs two additions and a look at
+// the edge. Where four neighbours along k or along columns lie side by side in memory and the first is aligned, they
+// come in one load of 16 bytes; at the edges, and for a tap that begins off the boundary, one by one.
 // (NVIDIA, CUTLASS, "implicit GEMM convolution"; Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning".)
 #pragma once
 #include "conv.cuh"
@@ -79,15 +79,18 @@ struct Rows {
     }
 };
 
-// Elements of b; four neighbours, along k or along columns, lie in one row of a plane.
+// Elements of b; four neighbours, along k or along columns, lie in one row of a plane. A thread that moves neighbours
+// along columns has one column, or four neighbours, all the time: `mine`.
+template <bool ALONG_K>
 struct Columns {
     const Product& f;
     const Step* steps;
-    const Column* columns;
-    __device__ __forceinline__ float one(int o, int k) const { return f.b(columns[o], steps[k]); }
+    const Column *columns, &mine;
+    __device__ __forceinline__ const Column& column(int o) const { return ALONG_K ? columns[o] : mine; }
+    __device__ __forceinline__ float one(int o, int k) const { return f.b(column(o), steps[k]); }
     __device__ __forceinline__ void four(int o, int k, float (&value)[4]) const {
-        const int h = columns[o].h + steps[k].h, v = columns[o].v + steps[k].v;
-        const float* p = f.right + columns[o].at + steps[k].at;
+        const int h = column(o).h + steps[k].h, v = column(o).v + steps[k].v;
+        const float* p = f.right + column(o).at + steps[k].at;
         if (f.inside(h, v) && f.inside(h, v + 3) && aligned(p)) return split(load4(p), value);
 #pragma unroll
         for (int n = 0; n < 4; ++n) value[n] = f.inside(h, v + n) ? p[n] : 0.0f;
@@ -103,7 +106,7 @@ struct Plain {
 template <class Loop, class Problem, class Finish>
 __device__ __forceinline__ void product(const Problem& f, const Finish& finish) {
     constexpr int DEEP = Loop::DEEP;
-    __shared__ Column columns[COLUMNS];
+    __shared__ Column columns[Problem::ALONG_K ? COLUMNS : 1];
     __shared__ Step steps[2][DEEP];
     __shared__ __align__(16) float tiles_a[2][DEEP][ROWS + Loop::MORE], tiles_b[2][DEEP][COLUMNS + Loop::MORE];
     const int row0 = blockIdx.y * ROWS, column0 = blockIdx.x * COLUMNS;
@@ -112,16 +115,17 @@ __device__ __forceinline__ void product(const Problem& f, const Finish& finish) 
     const bool quads_a = rows_of_four && aligned(f.left), quads_b = f.neighbours();
     Part<ROWS, DEEP, Problem::A_ALONG_K> part_a;
     Part<COLUMNS, DEEP, Problem::ALONG_K> part_b;
+    const int m = column0 + (quads_b && !Problem::ALONG_K ? threadIdx.x % (COLUMNS / 4) * 4 : threadIdx.x);
+    const Column mine = m < f.columns ? f.column(m) : Column{0, FAR, 0};
     const auto note = [&](int k0, int now) {
         const int k = k0 + threadIdx.x;
         if (threadIdx.x < DEEP) steps[now][threadIdx.x] = k < f.end ? f.step(k) : Step{-1, 0, FAR, 0};
     };
     const auto fetch = [&](int now) {
         part_a.fetch(quads_a, Rows{f, steps[now], row0});
-        part_b.fetch(quads_b, Columns{f, steps[now], columns});
+        part_b.fetch(quads_b, Columns<Problem::ALONG_K>{f, steps[now], columns, mine});
     };
-    const int m = column0 + threadIdx.x;
-    columns[threadIdx.x] = m < f.columns ? f.column(m) : Column{0, FAR, 0};
+    if (Problem::ALONG_K) columns[threadIdx.x] = mine;
     note(f.begin, 0);
     __syncthreads();
     fetch(0);

@@ -65,11 +65,11 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_bias_v4_warp(con
     product<Lanes>(f, Biased{bias + f.group * f.rows, slope});
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_input_v4_warp(const float* g, const float* w, float* dx,
+extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_input_v4_warp(const float* g, const float* turned, float* dx,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
     __shared__ Taps taps[2];
-    product<Lanes>(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx, taps), Plain());
+    product<Lanes>(InputFrom<true>({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, turned, dx, taps), Plain());
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_weight_v4_warp(const float* g, const float* x, float* parts,

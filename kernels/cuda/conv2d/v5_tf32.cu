@@ -46,20 +46,20 @@ struct Tensors {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_v5_tf32(const float* x, const float* w, float* y,
+extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_v5_tf32(const float* x, const float* w, float* y,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
     product<Tensors>(Forward({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, x, w, y), Plain());
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_input_v5_tf32(const float* g, const float* w, float* dx,
+extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_input_v5_tf32(const float* g, const float* turned, float* dx,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
     __shared__ Taps taps[2];
-    product<Tensors>(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx, taps), Plain());
+    product<Tensors>(InputFrom<true>({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, turned, dx, taps), Plain());
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_weight_v5_tf32(const float* g, const float* x, float* parts,
+extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_weight_v5_tf32(const float* g, const float* x, float* parts,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups, int splits) {
     product<Tensors>(Weight({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, x, parts, splits), Plain());

@@ -14,6 +14,7 @@ Pair = tuple[int, int]
 _TILES = {
     "v1_direct": (1, 256, 256), "v3_gemm": (16, 16, 256), "v4_warp": (64, 128, 128), "v5_tf32": (64, 128, 128),
 }  # fmt: skip
+_TURNED = ("v4_warp", "v5_tf32")  # whose input gradient wants the weights as (KH, KW, O, C / groups)
 
 
 class Convolution(Channels):
@@ -77,6 +78,8 @@ class Convolution(Channels):
         sizes = (N, channels * groups, H, W, OC, KH, KW, OH, OW, *stride, *padding, *dilation, groups)
         places = N * -(-H // stride[0]) * -(-W // stride[1])  # of the largest class modulo the stride
         grid, block = _grid(rung, channels, places, groups * stride[0] * stride[1])
+        if rung in _TURNED:
+            w = self.ready(w.transpose(2, 3, 0, 1))
         self.launch(f"conv2d/{rung}", f"conv2d_input_{rung}", grid, block, [g, w, dx, *sizes])
         return dx
 
