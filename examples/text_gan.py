@@ -139,7 +139,7 @@ class SeqGAN(training.Experiment):
     def step(self, batch: Any) -> dict[str, float]:
         mle, critic = self.settings["mle"], max(self.settings["critic"], self.settings["mle"])
         if self.progress < mle:
-            return self.step_likelihood(batch.numpy(), pace(self.progress / mle))
+            return self.step_likelihood(batch.numpy(), self.pace(self.progress / mle))
         seen: dict[str, float] = {}
         if "game" not in self.memory.counts:  # likelihood has ended: its best model goes on
             self.memory.counts["game"] = 1
@@ -148,7 +148,11 @@ class SeqGAN(training.Experiment):
                 model.load_state_dict(self.likely.state_dict())
         if self.progress < critic:
             return seen | self.step_D(batch.numpy())
-        return seen | self.round(pace((self.progress - critic) / max(1 - critic, 1e-9)))
+        return seen | self.round(self.pace((self.progress - critic) / max(1 - critic, 1e-9)))
+
+    def pace(self, progress: float) -> float:
+        """Of a phase's learning rate: all of it, then a straight line down to a twentieth in the last two fifths."""
+        return 1.0 if self.settings["paper"] else min(1.0, 2.375 * (1 - progress) + 0.05)
 
     def step_likelihood(self, real: np.ndarray, pace: float) -> dict[str, float]:
         loss = -seqgan.log_probabilities(self.G, real, BEGIN).mean()
@@ -252,11 +256,6 @@ class SeqGAN(training.Experiment):
         found = seqgan.nll(self.teacher, said, BEGIN)
         print(f"{len(said)} sentences from {source}: {args.out}; NLL_oracle {found:.3f}")
         return 0
-
-
-def pace(progress: float) -> float:
-    """Of a phase's learning rate: all of it, then a straight line down to a twentieth in the last two fifths."""
-    return min(1.0, 2.375 * (1 - progress) + 0.05)
 
 
 def weights(name: str, seed: int) -> dict[str, np.ndarray]:
