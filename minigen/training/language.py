@@ -32,7 +32,10 @@ from .run import Run
 SPOKEN = 2000  # tokens that are generated at the end, for the figures
 PROMPTS = {"chinese": "从前有座山", "sanguo": "从前有座山"}  # other texts: their first line
 SHOWN = 300  # tokens of the sample after each epoch
-TEMPERATURES = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3)  # tried in this order, until what is said is KNOWN and not COPIED
+DRAWS: tuple[dict[str, Any], ...] = (  # tried in this order, until what is said is KNOWN and not COPIED
+    {"temperature": 0.8}, {"temperature": 0.7}, {"temperature": 0.6}, {"temperature": 0.5},
+    {"temperature": 0.6, "top_k": 4}, {"temperature": 0.5, "top_k": 3}, {"temperature": 0.5, "top_k": 2},
+)  # fmt: skip
 KNOWN, COPIED = 0.9, 20  # least share of trigrams that the corpus has, longest run of characters taken from it
 MEASURED = 1_000_000  # tokens of a packed corpus that figures are about
 ROWS = 64  # windows at once when the held-out part is read
@@ -74,7 +77,7 @@ class Language(Experiment):
         add = parser.add_argument
         add("--prompt", help="continue this text instead of training")
         add("--sample", type=positive, metavar="N", help=f"by N tokens (default {SHOWN})")
-        add("--temperature", type=float, help="0: always the likeliest (default: what the run found best)")
+        add("--temperature", type=float, help="0: always the likeliest (default, of all three: as the run found best)")
         add("--top-k", type=positive, help="draw among the k likeliest tokens")
         add("--top-p", type=float, help="draw among the likeliest tokens that make up this probability")
         add("--out", type=Path, help="write the text to this file, too")
@@ -195,19 +198,19 @@ class Language(Experiment):
         self.net.train()
 
     @property
-    def temperature(self) -> float:
-        return self.settings.get("temperature", TEMPERATURES[0])
+    def manner(self) -> dict[str, Any]:
+        return self.settings.get("draw", DRAWS[0])
 
     @classmethod
     def learnt(cls, result: dict[str, Any]) -> dict[str, Any]:
-        return {"temperature": result["temperature"]} if "temperature" in result else {}
+        return {"draw": result["draw"]} if "draw" in result else {}
 
     def save_sheets(self, run: Run, step: int) -> dict[str, float]:
         """samples.txt grows by what the model says now."""
         from tqdm import tqdm
 
         prompt = self.settings["prompt"]
-        text = "".join(self.speak(prompt, SHOWN, seed=0, temperature=self.temperature))
+        text = "".join(self.speak(prompt, SHOWN, seed=0, **self.manner))
         with open(run.folder / "samples.txt", "a", encoding="utf-8") as file:
             file.write(f"--- step {step}\n{prompt}{text}\n\n")
         tqdm.write(f"step {step}: {prompt} ... {text[:100]!r}")
@@ -215,8 +218,8 @@ class Language(Experiment):
 
     def sample(self, args: argparse.Namespace, source: Any) -> int:
         prompt = self.settings["prompt"] if args.prompt is None else args.prompt
-        temperature = self.temperature if args.temperature is None else args.temperature
-        choice = {"temperature": temperature, "top_k": args.top_k, "top_p": args.top_p}
+        given = {name: getattr(args, name) for name in ("temperature", "top_k", "top_p")}
+        choice = {name: value for name, value in given.items() if value is not None} or self.manner
         pieces = [prompt]
         print(prompt, end="", flush=True)
         for piece in self.speak(prompt, args.sample or SHOWN, args.seed, **choice):
@@ -230,17 +233,18 @@ class Language(Experiment):
     def conclude(self, run: Run) -> dict[str, Any]:
         figures: dict[str, Any] = {"parameters": sum(p.numel() for p in self.net.parameters())}
         tried, text = {}, ""
-        for temperature in TEMPERATURES:
+        for choice in DRAWS:
             n = SHOWN if self.settings["smoke"] else SPOKEN
-            text = "".join(self.speak(self.settings["prompt"], n, seed=1, temperature=temperature))
+            text = "".join(self.speak(self.settings["prompt"], n, seed=1, **choice))
             copied = longest_copy(text, self.train_text)
             found = {"known_trigrams": ngram_share(text, self.train_text), "longest_copy": len(copied)}
-            tried[str(temperature)] = found
-            print(f"at temperature {temperature}: of the trigrams it says {found['known_trigrams']:.1%} occur in the "
-                  f"text; longest copy: {copied!r}")  # fmt: skip
+            how = ", ".join(f"{name} {value}" for name, value in choice.items())
+            tried[how] = found
+            print(f"drawn with {how}: of the trigrams it says {found['known_trigrams']:.1%} occur in the text; longest "
+                  f"copy: {copied!r}")  # fmt: skip
             if found["known_trigrams"] >= KNOWN and len(copied) <= COPIED:
                 break
-        figures |= {**found, "temperature": temperature, "by_temperature": tried, "copied": copied}
+        figures |= {**found, "draw": choice, "by_draw": tried, "copied": copied}
         (run.folder / "spoken.txt").write_text(self.settings["prompt"] + text, encoding="utf-8")
         if len(self.held_out) > 1:
             nats = self.nats(self.held_out)

@@ -74,7 +74,7 @@ def test_it_learns_writes_and_tells(run, name):
     out = run(name, "--prompt", "从前有座", "--sample", 20, "--out", "said.txt", "--temperature", 0)
     assert out.strip() == Path("said.txt").read_text("utf-8").strip() and len(out.strip()) == 24
     assert out == run(name, "--prompt", "从前有座", "--sample", 20, "--temperature", 0)
-    folder.joinpath("result.json").write_text(json.dumps({**result, "temperature": 0.0}))
+    folder.joinpath("result.json").write_text(json.dumps({**result, "draw": {"temperature": 0.0}}))
     assert out == run(name, "--prompt", "从前有座", "--sample", 20)  # what the run found best is used
     error = run(name, "--prompt", "hello 山", status=1)
     assert "5 characters are not among the" in error and "'h'" in error
@@ -152,8 +152,8 @@ def test_the_highest_temperature_that_keeps_to_the_corpus_is_kept(run, monkeypat
     lengths = iter([21, 50, 20])
     run("text_rnn", *SMALL["text_rnn"], "--data", "tale.txt", "--steps", 1)
     result = json.loads(newest("text_rnn").with_name("result.json").read_text())
-    assert result["temperature"] == 0.6 and result["longest_copy"] == 20
-    assert [found["longest_copy"] for found in result["by_temperature"].values()] == [21, 50, 20]
+    assert result["draw"] == {"temperature": 0.6} and result["longest_copy"] == 20
+    assert [found["longest_copy"] for found in result["by_draw"].values()] == [21, 50, 20]
 
 
 def test_bad_data_leaves_no_run_behind(run):
