@@ -24,14 +24,16 @@ struct Job {
     std::atomic<bool> failed{false};
     std::exception_ptr error;  // written by whoever sets `failed` first
 
-    void work() {
-        for (ptrdiff_t task; !failed && (task = next++) < tasks;) {
+    ptrdiff_t work() {  // how many tasks this thread has done
+        ptrdiff_t done = 0;
+        for (ptrdiff_t task; !failed && (task = next++) < tasks; ++done) {
             try {
                 run(body, task);
             } catch (...) {
                 if (!failed.exchange(true)) error = std::current_exception();
             }
         }
+        return done;
     }
 };
 
@@ -58,9 +60,9 @@ template <class Ready> bool watch(const Ready& ready) {
     return false;
 }
 
-// Helpers whose processor has other work come late, and may be stopped in the middle of a task while everybody waits; or they
-// take turns with the caller on one processor. A kernel that saw it does without them for a while, twice as long each time:
-// on a calm machine that never happens.
+// Helpers whose processor has other work may be stopped in the middle of a task while everybody waits, or take turns with the
+// caller on one processor. A kernel that they made no faster does without them for a while, twice as long each time: on a calm
+// machine that hardly happens.
 class Patience {
 public:
     bool gone() { return skip > 0 && skip-- > 0; }
@@ -81,7 +83,10 @@ public:
 
     void run(Job& job, int helpers) {
         Patience& patience = of_kernel[(reinterpret_cast<size_t>(job.run) >> 4) % KERNELS];
-        if (patience.gone()) return job.work();
+        if (patience.gone()) {
+            job.work();
+            return;
+        }
         while (workers < helpers && start_worker()) {
         }
         if (helpers > workers) helpers = workers;
@@ -93,8 +98,8 @@ public:
         }
         wake.notify_all();
         const Clock::time_point begin = Clock::now();
-        job.work();
-        const Clock::time_point own_end = Clock::now();
+        const ptrdiff_t own = job.work();
+        const Clock::duration own_time = Clock::now() - begin;
         std::unique_lock<std::mutex> lock(mutex);
         running -= wanted;  // who has not come by now is not needed any more
         wanted = 0;
@@ -105,8 +110,8 @@ public:
             done.wait(lock, [&] { return running == 0; });
         }
         current = nullptr;
-        const bool in_time = Clock::now() - own_end <= (own_end - begin) / 4 + SPIN;
-        patience.learn(in_time && helper_at != sched_getcpu());
+        const bool sooner = own == job.tasks || own * (Clock::now() - begin) < job.tasks * own_time;  // than alone
+        patience.learn(sooner && helper_at != sched_getcpu());
     }
 
 private:
