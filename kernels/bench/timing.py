@@ -13,8 +13,14 @@ from .machine import page_faults
 WARM_UP = 2
 
 
-def interleaved(sides: dict[str, Callable[[], Any]], rounds: int, title: str) -> dict[str, dict[str, list]]:
-    """{name: {"ms": one per round, "page_faults": ...}}. Who begins changes from round to round: each follows each."""
+def interleaved(
+    sides: dict[str, Callable[[], Any]], rounds: int, title: str, threads: int = 1
+) -> dict[str, dict[str, list]]:
+    """{name: {"ms": one per round, "page_faults": ...}}. Who begins changes from round to round: each follows each.
+
+    With several threads each turn begins with a step that is not timed: helpers of the side before may still be waiting
+    actively for more work, on a processor that this side needs.
+    """
     from tqdm import tqdm
 
     for run in sides.values():
@@ -24,6 +30,8 @@ def interleaved(sides: dict[str, Callable[[], Any]], rounds: int, title: str) ->
     names = list(sides)
     for i in tqdm(range(rounds), desc=title, file=sys.stderr):
         for name in names[i % len(names) :] + names[: i % len(names)]:
+            if threads > 1:
+                sides[name]()
             faults, start = page_faults(), perf_counter()
             sides[name]()
             samples[name]["ms"].append(1e3 * (perf_counter() - start))

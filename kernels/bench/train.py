@@ -58,7 +58,8 @@ def one(workload: Workload, wanted: argparse.Namespace, roof: peak.Peak) -> dict
     competitors = sides.build(workload, wanted.batch_size, wanted.backends, wanted.peers, wanted.threads, missing)
     reference = reference_for(competitors, workload, wanted)
     before = verify.agree(competitors, reference) if reference else None
-    samples = timing.interleaved({side.name: side.step for side in competitors}, wanted.steps, workload.name)
+    steps = {side.name: side.step for side in competitors}
+    samples = timing.interleaved(steps, wanted.steps, workload.name, wanted.threads)
     if reference:
         verify.agree(competitors, reference)
     gflop = workload.gflop * (wanted.batch_size or workload.batch_size) / workload.batch_size
