@@ -65,16 +65,17 @@ template <class Ready> bool watch(const Ready& ready) {
 // machine that hardly happens.
 class Patience {
 public:
-    bool gone() { return skip > 0 && skip-- > 0; }
-    bool lasts() const { return last == 0; }
+    bool gone() const { return rest.count() > 0 && Clock::now() < until; }
+    bool lasts() const { return rest.count() == 0; }
     void learn(bool helped) {
-        last = helped ? 0 : last < MOST ? 2 * last + 1 : MOST;
-        skip = last;
+        constexpr std::chrono::milliseconds FIRST(1), MOST(32);
+        rest = helped ? Clock::duration::zero() : lasts() ? FIRST : rest < MOST ? 2 * rest : rest;
+        until = Clock::now() + rest;
     }
 
 private:
-    static constexpr int MOST = 63;
-    int skip = 0, last = 0;
+    Clock::duration rest{0};
+    Clock::time_point until;
 };
 
 class Pool {
@@ -153,9 +154,9 @@ private:
             wake.wait(lock, [&] { return wanted > 0; });
             if (Clock::now() - asleep < 2 * SPIN) misses = 0;  // work comes often enough to watch for it
             --wanted;
-            helper_at = sched_getcpu();
             Job* job = current;
             lock.unlock();
+            helper_at = sched_getcpu();
             job->work();
             lock.lock();
             if (--running == 0) done.notify_one();
