@@ -191,7 +191,7 @@ for _ in range(300):               # with helpers, without, and with them again 
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen on this system")
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="NOT RUN: processors cannot be chosen on this system")
 def test_threads_that_share_one_processor():
     done = python(CROWDED)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigen
-from minigen import _cpu
+from minigen import _cpu, fused, reference
 from minigen import functional as F
 
 variants = pytest.mark.parametrize("variant", _cpu.variants())
@@ -123,6 +123,17 @@ def test_gradients_of_one_projection_are_one_array():
         want = attend()
     with minigen.use_backend("cpp"):
         np.testing.assert_allclose(attend(), want, atol=1e-5)
+
+
+def test_what_dropout_keeps_may_broadcast():
+    """One mask for all heads, as the textbook takes it: the kernels take only a whole one."""
+    rng = np.random.default_rng(3)
+    q, k, v = (minigen.from_numpy(rng.standard_normal((2, 3, 5, 4), np.float32)) for _ in range(3))
+    kept = minigen.from_numpy(rng.choice(np.float32([0, 2]), (5, 5)))
+    with minigen.use_backend("cpp"):
+        got = fused.attention(q, k, v, None, kept, scale=0.5, causal=True)
+    want = reference.attention(q, k, v, None, kept, scale=0.5, causal=True)
+    np.testing.assert_allclose(got.numpy(), want.numpy(), atol=1e-5)
 
 
 def test_arguments():

@@ -174,9 +174,11 @@ def test_a_run_that_has_not_ended_is_not_published(run, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SMALL if pretrained.place(name).is_file()])
+@pytest.mark.parametrize("name", SMALL)
 def test_the_weights_that_come_with_minigen_write_like_their_text(run, name):
     """In float16 the text is another one than that of the figures, so the bounds are not quite 0.9 and 20."""
+    if not pretrained.place(name).is_file():
+        pytest.skip(f"NOT RUN: minigen comes without weights for {name}")
     out = run(name, "--prompt", "从前有座山", "--sample", 2000, "--seed", 3).removeprefix("从前有座山")
     train, _ = read("chinese").split()
     assert len(out) > 1900 and len(set(out)) > 100

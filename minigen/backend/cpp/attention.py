@@ -33,6 +33,7 @@ class HeadAttention(NumpyBackend):
     ) -> tuple[Array, Any]:
         lead = q.shape[:-2]
         fits = mask is None and k.shape[:-2] == v.shape[:-2] == lead
+        fits = fits and (kept is None or kept.shape == (*lead, q.shape[-2], k.shape[-2]))
         if not fits or not fast(q, k, v, kept):
             return super().attention(q, k, v, mask, kept, scale, causal)
         q4, k4, v4 = (strided(_heads(x)) for x in (q, k, v))
