@@ -22,9 +22,12 @@ HERE = Path(__file__).parent
 INCLUDE = HERE / "include"
 RUNTIME = ("runtime.cc", "tensor_core.cc")
 HOOKS = {False: ("unchecked.cc",), True: ("checks.cc", "hooks.cc", "counts.cc")}
-# A GPU joins a product and a sum into one fma, rounded once; so do we, where the processor can.
+# A GPU joins a product and a sum into one fma, rounded once; so do we, where the processor can. A fiber's stack is
+# small: a function with larger local arrays touches every page on its way down (-fstack-clash-protection), or it would
+# jump over the guard below the stack and write into whatever lies there, Python's own memory for instance.
 COMMON = [
     "-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-fno-strict-aliasing", "-w",
+    "-fstack-clash-protection",
 ]  # fmt: skip
 FAST = ["-O2", "-g1", "-gdwarf-4"]
 # The compiler calls a function at every access to memory (-fsanitize=thread) and for every index (bounds), and the

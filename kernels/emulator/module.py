@@ -58,7 +58,7 @@ def _stacks(library: Any) -> int:
         if not _made:
             library.emu_make_stacks.restype = ctypes.c_void_p
             if not (address := library.emu_make_stacks()):
-                raise MemoryError("the emulator found no memory for its threads' stacks (68 MB of addresses)")
+                raise MemoryError("the emulator found no memory for its threads' stacks (128 MB of addresses)")
             _made.append(address)
         return _made[0]
 

@@ -285,14 +285,14 @@ EXPORT char* emu_make_stacks() {
     void* all = mmap(nullptr, MAX_THREADS * STEP, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (all == MAP_FAILED) return nullptr;
-    for (int i = 0; i < MAX_THREADS; ++i)  // a stack that is too small stops at this page
-        mprotect(static_cast<char*>(all) + i * STEP, PAGE, PROT_NONE);
+    for (int i = 0; i < MAX_THREADS; ++i)  // a stack that is too small stops here: -fstack-clash-protection steps over none
+        mprotect(static_cast<char*>(all) + i * STEP, GUARD, PROT_NONE);
     return static_cast<char*>(all);
 }
 // All libraries use one set of stacks.
 EXPORT void emu_set_stacks(char* all) {
     for (int i = 0; i < MAX_THREADS; ++i) {
-        fibers[i].low = all + i * STEP + PAGE;
+        fibers[i].low = all + i * STEP + GUARD;
         fibers[i].high = all + (i + 1) * STEP - i % 32 * 192;  // not all in the same sets of the processor's cache
     }
 }

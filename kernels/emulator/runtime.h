@@ -11,7 +11,7 @@
 namespace emu {
 
 constexpr int MAX_THREADS = 1024, SLOT = 32, MAX_ARGUMENTS = 64;
-constexpr long STACK = 64 << 10, PAGE = 4096, STEP = STACK + PAGE;
+constexpr long STACK = 64 << 10, GUARD = 64 << 10, STEP = GUARD + STACK;
 constexpr long long MAX_STEPS = 5000000;
 constexpr unsigned POISON = 0xffa5ffa5u;  // a NaN that no arithmetic produces: memory that nobody has written
 

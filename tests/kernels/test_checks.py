@@ -200,6 +200,12 @@ __global__ void overflows(float* x) {
     for (int i = 0; i < 40000; ++i) large[i] = 1;
     x[0] = large[7];
 }
+__device__ __attribute__((noinline)) float far_down() {
+    volatile float large[40000];
+    large[0] = 1;
+    return large[0];
+}
+__global__ void jumps(float* x) { if (threadIdx.x == 7) x[0] = far_down(); }
 """
 
 
@@ -211,8 +217,9 @@ def test_without_checks_a_crash_is_an_error_and_not_the_end():
         module.get_function("divides")(1, 1, (np.zeros(3, np.int32),))
     with pytest.raises(emulator.KernelError, match="it touches memory that it may not touch"):
         module.get_function("crashes")(1, 1, (None,))
-    with pytest.raises(emulator.KernelError, match="larger than the emulator's stack"):
-        module.get_function("overflows")(1, 1, (np.zeros(1, np.float32),))
+    for name, threads in (("overflows", 1), ("jumps", 8)):  # the second one writes only where another's stack is
+        with pytest.raises(emulator.KernelError, match="larger than the emulator's stack"):
+            module.get_function(name)(1, threads, (np.zeros(1, np.float32),))
 
 
 def test_without_checks_the_order_shows_a_missing_barrier():
