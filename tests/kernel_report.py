@@ -34,7 +34,7 @@ def verified(path: Path = CUDA / "verified.json") -> dict[str, str]:
         return {}
     report = json.loads(path.read_text(encoding="utf-8"))
     words = f"{report['gpu']}, {report['date']}, {report['commit']}"
-    return {name: words for op, rung in report["kernels"].items() for name in names() if belongs(name, op, rung)}
+    return {name: words for op, rung in map(str.split, report["rungs"]) for name in names() if belongs(name, op, rung)}
 
 
 def belongs(name: str, op: str, rung: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         stem = options.out / f"gpu-{result['machine']['gpu'].lower().replace(' ', '-')}"
         stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         stem.with_suffix(".md").write_text(text, encoding="utf-8")
-        if not options.emulator and "NOT RUN" not in result.get("kernels", {"NOT RUN": ""}):
+        if options.out == PAGES and not options.emulator and "NOT RUN" not in result.get("kernels", {"NOT RUN": ""}):
             VERIFIED.write_text(json.dumps(verdict(result), indent=1) + "\n", encoding="utf-8")
     rows = result.get("kernels", {})
     wrong = ["kernels"] if "NOT RUN" in rows else [k for k, v in rows.items() if not v["right"]]
@@ -90,8 +91,9 @@ def measured(be: CudaBackend, parts: list[str], tiny: bool) -> dict[str, Any]:
 
 def machine(be: CudaBackend, tiny: bool) -> dict[str, Any]:
     """What the numbers belong to."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    about = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit.strip() or "unknown",
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    commit = git.stdout or os.environ.get("MINIGEN_COMMIT", "unknown")  # a copy of the files alone has no history
+    about = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit.strip(),
              "minigen": minigen.__version__, "python": platform.python_version(), "numpy": np.__version__}  # fmt: skip
     if tiny:
         return {"gpu": "emulator", **about}
@@ -145,11 +147,11 @@ def sanitizer(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, 
 
 
 def verdict(result: dict[str, Any]) -> dict[str, Any]:
-    """What verified.json holds: the best rung of each op, if all of its rungs' cases came out right."""
-    rights = {name for name, row in result["kernels"].items() if row["right"]}
+    """What verified.json holds: every rung whose cases came out right, and of each op the best of them, the default."""
+    rights = [name for name, row in result["kernels"].items() if row["right"]]
     keys = ("gpu", "capability", "date", "commit")
-    return {**{k: result["machine"][k] for k in keys},
-            "kernels": {op: rung for op, rung in OURS.items() if f"{op} {rung}" in rights}}  # fmt: skip
+    best = {op: rung for op, rung in OURS.items() if f"{op} {rung}" in rights}
+    return {**{k: result["machine"][k] for k in keys}, "kernels": best, "rungs": rights}
 
 
 def device(be: CudaBackend, value: Any) -> Any:

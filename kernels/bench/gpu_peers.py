@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,7 +19,7 @@ import numpy as np
 from minigen.backend.cuda import CudaBackend
 from minigen.backend.cuda.in_numba import InNumba, rungs
 
-from .gpu_time import F32, agree, fresh, seconds
+from .gpu_time import F32, agree, fresh, seconds, torch_seconds
 
 OPS = {"reduce": ("sum",), "conv2d": ("conv2d", "conv2d_input", "conv2d_weight")}  # of a folder, if not its name
 
@@ -112,27 +111,8 @@ def _triton_rows(be: CudaBackend, tiny: bool) -> Iterator[tuple[str, dict[str, A
     }  # fmt: skip
     for name, (own, theirs, close) in pairs.items():
         agree(be, be.xp.asarray(theirs().cpu().numpy()), own(), close)
-        taken = [seconds(be, own, tiny)["s"], torch_seconds(torch, theirs, tiny)]
+        taken = [seconds(be, own, tiny)["s"], torch_seconds(theirs, tiny)["s"]]
         yield name, {"ours, ms": 1e3 * taken[0], "Triton, ms": 1e3 * taken[1], "Triton / ours": taken[1] / taken[0]}
-
-
-def torch_seconds(torch: Any, call: Callable[[], Any], tiny: bool) -> float:
-    """The median of a call's time on PyTorch's stream, the second-level cache overwritten before each."""
-    call()
-    if tiny:
-        began = time.perf_counter()
-        call()
-        return time.perf_counter() - began
-    flush, times = torch.empty(64 << 20, device="cuda"), []
-    for i in range(15):
-        flush.fill_(i)
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        call()
-        end.record()
-        torch.cuda.synchronize()
-        times.append(start.elapsed_time(end) / 1e3)
-    return statistics.median(times)
 
 
 PARTS = {"numba": numba, "triton": triton}

@@ -2,6 +2,7 @@
 
 A time is the median of launches between two events, after a warm-up, with the second-level cache overwritten before
 each and fresh random inputs; a result is held against CuPy's before and after. A rate above the ceilings is refused.
+The overwriting takes the GPU longer than Python needs to launch what is timed, so no launch is waited for.
 """
 
 from __future__ import annotations
@@ -29,24 +30,52 @@ class Impossible(RuntimeError):
     """A rate beyond what the machine can do: the measurement is wrong."""
 
 
+REPEATS = 15  # of each time
+FLUSHES = 6  # each 256 MB, more than any second-level cache; together about half a millisecond
+
+
 def seconds(be: CudaBackend, function: Callable[[], Any], tiny: bool) -> dict[str, float]:
-    """The median and the spread of ``function``'s time."""
-    function()
+    """The median and the spread of ``function``'s time on CuPy's stream."""
     if tiny:
-        began = time.perf_counter()
+        return once(function)
+    cuda, flush = be.xp.cuda, be.xp.empty(64 << 20, F32)
+    return between(lambda: cuda.Event(), cuda.get_elapsed_time, flush.fill, function)
+
+
+def torch_seconds(function: Callable[[], Any], tiny: bool) -> dict[str, float]:
+    """The same on PyTorch's stream."""
+    if tiny:
+        return once(function)
+    import torch
+
+    flush = torch.empty(64 << 20, device="cuda")
+    return between(lambda: torch.cuda.Event(enable_timing=True), lambda a, b: a.elapsed_time(b), flush.fill_, function)
+
+
+def once(function: Callable[[], Any]) -> dict[str, float]:
+    """Does it run? Its time means nothing."""
+    function()
+    began = time.perf_counter()
+    function()
+    return {"s": time.perf_counter() - began, "spread": 0.0}
+
+
+def between(event: Callable[[], Any], elapsed: Callable, flush: Callable, function: Callable) -> dict[str, float]:
+    """Median and spread of the time between two events."""
+    times = list[float]()
+    for _ in range(3):
         function()
-        return {"s": time.perf_counter() - began, "spread": 0.0}
-    cuda, times = be.xp.cuda, list[float]()
-    flush = be.xp.empty(64 << 20, F32)  # 256 MB, more than any second-level cache
-    for _ in range(15):
-        flush.fill(len(times))
-        start, end = cuda.Event(), cuda.Event()
+    for i in range(REPEATS):
+        for k in range(FLUSHES):
+            flush(i + k)
+        start, end = event(), event()
         start.record()
         function()
         end.record()
         end.synchronize()
-        times.append(cuda.get_elapsed_time(start, end) / 1e3)
-    return {"s": statistics.median(times), "spread": (max(times) - min(times)) / statistics.median(times)}
+        times.append(elapsed(start, end) / 1e3)
+    middle = statistics.median(times)
+    return {"s": middle, "spread": (max(times) - min(times)) / middle}
 
 
 def fresh(be: CudaBackend, *shape: int) -> Any:
@@ -84,15 +113,7 @@ def tf32(be: CudaBackend, size: int, tiny: bool) -> float | str:
     torch.backends.cuda.matmul.allow_tf32 = True
     try:
         a, b = (torch.randn(size, size, device="cuda") for _ in range(2))
-        for _ in range(3):
-            a @ b
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        for _ in range(10):
-            a @ b
-        end.record()
-        torch.cuda.synchronize()
-        return 2 * size**3 * 10 / (start.elapsed_time(end) / 1e3) / 1e12
+        return 2 * size**3 / torch_seconds(lambda: a @ b, tiny)["s"] / 1e12
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
 
@@ -171,18 +192,7 @@ def cudnn(N: int, C: int, H: int, W: int, OC: int, K: int, s: int, p: int, tiny:
         "conv2d_input": lambda: torch.nn.grad.conv2d_input(x.shape, w, g, stride=s, padding=p),
         "conv2d_weight": lambda: torch.nn.grad.conv2d_weight(x, w.shape, g, stride=s, padding=p),
     }
-    found = {}
-    for name, call in calls.items():
-        for _ in range(3):
-            call()
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        for _ in range(10):
-            call()
-        end.record()
-        torch.cuda.synchronize()
-        found[name] = start.elapsed_time(end) / 1e4
-    return found
+    return {name: torch_seconds(call, tiny)["s"] for name, call in calls.items()}
 
 
 def memory(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +228,7 @@ def training(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, A
     """A step of N1 and of N2: minigen as it is and captured, PyTorch as it is, compiled, and with graphs."""
     from .gpu_train import sides
 
-    return sides(be, tiny, seconds)
+    return sides(be, tiny)
 
 
 def starts(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import statistics
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,6 +16,7 @@ import minigen
 from .workloads.gan import discriminator_loss, generator_loss, networks
 
 BETAS = {"lr": 2e-4, "betas": (0.5, 0.999)}
+ROUNDS, STEPS = 9, 10
 
 
 def small(lib: Any) -> list[Any]:
@@ -26,9 +29,9 @@ def small(lib: Any) -> list[Any]:
     return [G, D]
 
 
-def step_of(lib: Any, G: Any, D: Any) -> Callable[..., Any]:
+def step_of(lib: Any, G: Any, D: Any, **settings: Any) -> Callable[..., Any]:
     """D on real and generated images, then G; nothing is read, so that it can be captured."""
-    opt_G, opt_D = (lib.optim.Adam(n.parameters(), **BETAS) for n in (G, D))
+    opt_G, opt_D = (lib.optim.Adam(n.parameters(), **BETAS, **settings) for n in (G, D))
 
     def step(x: Any, z: Any, ones: Any, zeros: Any) -> Any:
         fakes = G(z)
@@ -44,8 +47,8 @@ def step_of(lib: Any, G: Any, D: Any) -> Callable[..., Any]:
     return step
 
 
-def sides(be: Any, tiny: bool, seconds: Callable[..., dict[str, float]]) -> dict[str, Any]:
-    """{network and side: milliseconds of a step}."""
+def sides(be: Any, tiny: bool) -> dict[str, Any]:
+    """{network and side: milliseconds of a step}: rounds of steps, the sides in turn, the median of the rounds."""
     found: dict[str, Any] = {}
     for name, size in {"tiny": 8}.items() if tiny else {"n1": 32, "n2": 28}.items():
         for n in (2,) if tiny else (64, 128):
@@ -53,20 +56,48 @@ def sides(be: Any, tiny: bool, seconds: Callable[..., dict[str, float]]) -> dict
             channels = 4 if tiny else 100
             x, z = rng.uniform(-1, 1, (n, 1, size, size)), rng.standard_normal((n, channels, 1, 1))
             arrays = [a.astype(np.float32) for a in (x, z, np.ones(n), np.zeros(n))]
-            nets = [m.to("cuda") for m in (small(minigen) if tiny else networks(minigen, name))]
-            given = [minigen.from_numpy(a).to("cuda") for a in arrays]
-            step = step_of(minigen, *nets)
-            own = minigen.backend.gpu().ours()
-            calls: dict[str, Callable[[], Any]] = {"minigen": partial(step, *given)}
-            captured = minigen.cuda.graph(step)
-            calls["minigen, our kernels"] = partial(computed_with, own, step, given)
-            calls["minigen, graph"] = partial(captured, *given)
-            calls["minigen, graph"]()
-            for side, call in calls.items():
-                found[f"{name}, batch {n}, {side}"] = {"ms": 1e3 * seconds(be, call, tiny)["s"]}
-            for side, milliseconds in torch_sides(name, arrays, tiny).items():
-                found[f"{name}, batch {n}, PyTorch {side}"] = {"ms": milliseconds}
+            calls, missing = minigen_sides(name, arrays, tiny), dict[str, str]()
+            if not tiny and importlib.util.find_spec("torch") is not None:
+                calls |= torch_sides(name, arrays, missing)
+            else:
+                missing["PyTorch"] = "NOT RUN: no GPU" if tiny else "NOT RUN: PyTorch is not installed"
+            for side, taken in in_turn(be, calls, 1 if tiny else ROUNDS, 1 if tiny else STEPS).items():
+                found[f"{name}, batch {n}, {side}"] = {
+                    "ms": 1e3 * statistics.median(taken),
+                    "spread": (max(taken) - min(taken)) / statistics.median(taken),
+                }
+            found |= {f"{name}, batch {n}, {side}": {"ms": why} for side, why in missing.items()}
     return found
+
+
+def in_turn(be: Any, calls: dict[str, Callable[[], Any]], rounds: int, steps: int) -> dict[str, list[float]]:
+    """Seconds of a step of each side, once a round; a device's work is waited for at the end of a round."""
+    times: dict[str, list[float]] = {side: [] for side in calls}
+    for _ in range(rounds):
+        for side, call in calls.items():
+            be.launcher.synchronize()  # the whole device, whoever works there
+            began = time.perf_counter()
+            for _ in range(steps):
+                call()
+            be.launcher.synchronize()
+            times[side].append((time.perf_counter() - began) / steps)
+    return times
+
+
+def minigen_sides(name: str, arrays: list[np.ndarray], tiny: bool) -> dict[str, Callable[[], Any]]:
+    """A step as it is, on our own kernels alone, and captured; each has been taken twice."""
+    nets = [m.to("cuda") for m in (small(minigen) if tiny else networks(minigen, name))]
+    given = [minigen.from_numpy(a).to("cuda") for a in arrays]
+    step = step_of(minigen, *nets)
+    captured, own = minigen.cuda.graph(step), minigen.backend.gpu().ours()
+    calls: dict[str, Callable[[], Any]] = {
+        "minigen": partial(step, *given), "minigen, our kernels": partial(computed_with, own, step, given),
+        "minigen, graph": partial(captured, *given),
+    }  # fmt: skip
+    for call in calls.values():
+        call()
+        call()
+    return calls
 
 
 def computed_with(be: Any, step: Callable[..., Any], given: list[Any]) -> Any:
@@ -77,30 +108,56 @@ def computed_with(be: Any, step: Callable[..., Any], given: list[Any]) -> Any:
         minigen.backend.state.cuda = before
 
 
-def torch_sides(name: str, arrays: list[np.ndarray], tiny: bool) -> dict[str, Any]:
-    """Milliseconds of PyTorch's steps, TF32 off in products and convolutions; in words what is not there."""
-    if tiny or importlib.util.find_spec("torch") is None:
-        return {"eager": "NOT RUN: no GPU" if tiny else "NOT RUN: PyTorch is not installed"}
+def torch_sides(name: str, arrays: list[np.ndarray], missing: dict[str, str]) -> dict[str, Callable[[], Any]]:
+    """PyTorch's steps, TF32 off in products and convolutions, cuDNN's quickest algorithms; in words what fails."""
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-    found: dict[str, Any] = {}
-    for side, mode in (("eager", None), ("compiled", "default"), ("compiled with graphs", "reduce-overhead")):
+    given = [torch.from_numpy(a).cuda() for a in arrays]
+    ways = {
+        "eager": lambda nets: partial(step_of(torch, *nets), *given),
+        "graph": lambda nets: captured_by_torch(step_of(torch, *nets, capturable=True), given),
+        "compiled": lambda nets: partial(step_of(torch, *map(torch.compile, nets)), *given),
+        "compiled with graphs": lambda nets: marked(
+            step_of(torch, *[torch.compile(m, mode="reduce-overhead") for m in nets]), given
+        ),
+    }
+    calls: dict[str, Callable[[], Any]] = {}
+    for side, way in ways.items():
         try:
-            nets = [m.cuda() for m in networks(torch, name)]
-            if mode is not None:
-                nets = [torch.compile(m, mode=mode) for m in nets]
-            step, given = step_of(torch, *nets), [torch.from_numpy(a).cuda() for a in arrays]
+            call = way([m.cuda() for m in networks(torch, name)])
             for _ in range(5):
-                step(*given)
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            start.record()
-            for _ in range(20):
-                step(*given)
-            end.record()
+                call()
             torch.cuda.synchronize()
-            found[side] = start.elapsed_time(end) / 20
+            calls[f"PyTorch {side}"] = call
         except Exception as error:  # a compiler that does not work here is named, the others are timed
-            found[side] = f"NOT RUN: {type(error).__name__}: {str(error)[:80]}"
-    return found
+            missing[f"PyTorch {side}"] = f"NOT RUN: {type(error).__name__}: {str(error)[:80]}"
+    return calls
+
+
+def captured_by_torch(step: Callable[..., Any], given: list[Any]) -> Callable[[], Any]:
+    """The whole step as one CUDA graph, as PyTorch's notes on graphs describe it."""
+    import torch
+
+    apart = torch.cuda.Stream()
+    apart.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(apart):
+        for _ in range(3):
+            step(*given)
+    torch.cuda.current_stream().wait_stream(apart)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step(*given)
+    return graph.replay
+
+
+def marked(step: Callable[..., Any], given: list[Any]) -> Callable[[], Any]:
+    """A step whose compiled networks may overwrite what they returned in the step before."""
+    import torch
+
+    def call() -> Any:
+        torch.compiler.cudagraph_mark_step_begin()
+        return step(*given)
+
+    return call

@@ -76,6 +76,14 @@ def test_all_there(monkeypatch):
     assert device.cupy(lambda name: whole)[0] is whole
 
 
+def test_no_array_is_the_null_pointer(monkeypatch):
+    """CuPy hands None over as the address -1."""
+    launched = []
+    _, launcher = device.cupy(lambda name: fake())
+    launcher.run(lambda grid, block, args, shared_mem: launched.append(args), (1,), (1,), [None, np.int32(3)], 0, ())
+    assert launched == [(0, 3)] and launched[0][0].dtype == np.uintp
+
+
 class OutOfMemoryError(MemoryError):
     """Of the name that CuPy's has."""
 

@@ -107,6 +107,6 @@ def test_other_shapes_and_other_things_are_refused(gpu):
         minigen.cuda.graph(3)
 
 
-def test_the_emulator_has_no_stream_to_capture(gpu):
+def test_the_emulator_has_no_stream_to_capture(pretended):
     with pytest.raises(RuntimeError, match="only a GPU's stream"):
         minigen.backend.get("emulator").stream()

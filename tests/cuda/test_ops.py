@@ -105,7 +105,7 @@ def bound(name, count, keywords, cupy):
     return ""
 
 
-def test_every_array_function_exists_in_cupy_with_these_arguments(gpu):
+def test_every_array_function_exists_in_cupy_with_these_arguments(pretended):
     """Last in this file: the tests before it, and a network's step, have called them."""
     cupy = pytest.importorskip("cupy", reason="NOT RUN: CuPy is not installed (pip install 'minigen[cuda-check]')")
     run(lambda x, w: minigen.functional.conv2d(x, w, padding=1), [np.ones((1, 2, 4, 4)), np.ones((3, 2, 3, 3))], "cuda")

@@ -48,7 +48,8 @@ def test_without_a_gpu_it_says_so(monkeypatch, capsys):
 def test_what_is_wrong_is_no_default():
     about = {"gpu": "X", "capability": "9.0", "date": "2026-01-01", "commit": "abc"}
     rows = {"softmax v3_vector": {"right": True}, "sum v3_vector": {"right": False}}
-    assert gpu.verdict({"machine": about, "kernels": rows})["kernels"] == {"softmax": "v3_vector"}
+    verdict = gpu.verdict({"machine": about, "kernels": rows})
+    assert verdict == {**about, "kernels": {"softmax": "v3_vector"}, "rungs": ["softmax v3_vector"]}
 
 
 def test_a_part_that_fails_is_named_and_stops_no_other(monkeypatch):

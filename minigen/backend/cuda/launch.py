@@ -26,6 +26,7 @@ _TYPES = {
     "unsigned long long": np.uint64,
 }  # fmt: skip
 _KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(([^)]*)\)")
+_NULL = np.uintp(0)
 Shape = tuple[int, ...]
 
 
@@ -186,4 +187,5 @@ class OnDevice(Launcher):
     ) -> None:
         if shared > 48 << 10:
             function.max_dynamic_shared_size_bytes = shared
-        function(grid, block, tuple(args), shared_mem=shared)
+        # CuPy hands None over as the address -1
+        function(grid, block, tuple([_NULL if a is None else a for a in args]), shared_mem=shared)
