@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -56,17 +57,19 @@ def sides(be: Any, tiny: bool) -> dict[str, Any]:
             channels = 4 if tiny else 100
             x, z = rng.uniform(-1, 1, (n, 1, size, size)), rng.standard_normal((n, channels, 1, 1))
             arrays = [a.astype(np.float32) for a in (x, z, np.ones(n), np.zeros(n))]
+            here = dict[str, Any]()
             calls, missing = minigen_sides(name, arrays, tiny), dict[str, str]()
             if not tiny and importlib.util.find_spec("torch") is not None:
                 calls |= torch_sides(name, arrays, missing)
             else:
                 missing["PyTorch"] = "NOT RUN: no GPU" if tiny else "NOT RUN: PyTorch is not installed"
             for side, taken in in_turn(be, calls, 1 if tiny else ROUNDS, 1 if tiny else STEPS).items():
-                found[f"{name}, batch {n}, {side}"] = {
-                    "ms": 1e3 * statistics.median(taken),
-                    "spread": (max(taken) - min(taken)) / statistics.median(taken),
-                }
-            found |= {f"{name}, batch {n}, {side}": {"ms": why} for side, why in missing.items()}
+                middle = statistics.median(taken)
+                here[side] = {"ms": 1e3 * middle, "spread": (max(taken) - min(taken)) / middle}
+            told = ", ".join(f"{side} {row['ms']:.3g} ms" for side, row in here.items())
+            print(f"  {name}, batch {n}: {told}", file=sys.stderr, flush=True)
+            here |= {side: {"ms": why} for side, why in missing.items()}
+            found |= {f"{name}, batch {n}, {side}": row for side, row in here.items()}
     return found
 
 
