@@ -13,7 +13,8 @@ class Recorder:
     """A CuPy that notes what is asked of it."""
 
     def __init__(self):
-        self.calls = calls = []
+        self.calls, self.pool = [], "all"
+        calls = self.calls
 
         class Stream:
             def __init__(self, non_blocking):
@@ -38,19 +39,26 @@ class Recorder:
 
         @contextlib.contextmanager
         def using_allocator(allocate):
+            before, self.pool = self.pool, allocate
             calls.append(f"pool {allocate}")
             yield
+            self.pool = before
+
+        pools = iter(("own", "constants"))
 
         def empty(shape, dtype):
+            calls.append(f"array of {self.pool}")
             return types.SimpleNamespace(set=lambda host: calls.append(f"fill {host.tolist()}"))
 
         runtime = types.SimpleNamespace(
             deviceSynchronize=lambda: calls.append("all wait"), streamCaptureModeRelaxed="relaxed"
         )
         self.cuda = types.SimpleNamespace(
-            Stream=Stream, MemoryPool=lambda: types.SimpleNamespace(malloc="own"), using_allocator=using_allocator,
+            Stream=Stream,
+            MemoryPool=lambda: types.SimpleNamespace(malloc=next(pools)),
+            using_allocator=using_allocator,
             runtime=runtime,
-        )  # fmt: skip
+        )
         self.empty = empty
 
 
@@ -62,7 +70,8 @@ def test_a_step_is_captured_on_a_stream_and_a_pool_of_its_own():
     cupy.calls.clear()
     assert stream.capture(lambda: stream.upload(np.array([1, 2])) and 2) == 2
     assert cupy.calls == [
-        "all wait", "enter", "pool own", "begin relaxed", "end", "leave", "wait", "fill [1, 2]", "all wait",
+        "all wait", "enter", "pool own", "begin relaxed", "pool constants", "array of constants", "end", "leave",
+        "wait", "fill [1, 2]", "all wait",
     ]  # fmt: skip
     cupy.calls.clear()
     stream.replay()

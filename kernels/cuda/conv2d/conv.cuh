@@ -18,16 +18,24 @@ struct Conv {
     __device__ int outputs() const { return O / groups; }
 };
 
-struct Column { long long at; int h, v; };   // of b: where it begins, and its place in a plane
-struct Step { long long a, at; int h, v; };  // of k: how far it leads in a, in b, and in b's planes
+// Offsets have 32 bits: the arrays have less than 2^31 elements. A step is read as one quad of numbers.
+constexpr int FAR = -(1 << 30);  // a place outside of every plane, twice as well
+struct Column { int at, h, v; };               // of b: where it begins, and its place in a plane
+struct __align__(16) Step { int a, at, h, v; };  // of k: how far it leads in a, in b, and in b's planes
 
 // k from `begin` to `end` is this block's share, and `group` its group of channels.
 struct Product : Conv {
     const float *left, *right;  // a's and b's first elements in this group
-    long long row;              // from one row of a to the next
+    int row;                    // from one row of a to the next
     int high, wide;             // b's planes
     int group, rows, columns, begin, end;
     __device__ explicit Product(const Conv& conv) : Conv(conv) {}
+    // Where a result has too few elements to keep a GPU busy, k is dealt out among `splits` blocks; each writes a result
+    // of its own, and conv2d_parts adds them up, in the same order in every run.
+    __device__ void deal(int all, int part, int splits) {
+        const int each = ((all + splits - 1) / splits + 15) / 16 * 16;  // begins at 16 bytes
+        begin = min(part * each, all), end = min(begin + each, all);
+    }
     __device__ bool inside(int h, int v) const { return (unsigned)h < (unsigned)high && (unsigned)v < (unsigned)wide; }
     __device__ float a(int o, const Step& s) const { return left[o * row + s.a]; }
     __device__ float b(const Column& m, const Step& s) const {
@@ -39,18 +47,20 @@ struct Forward : Product {
     static const bool ALONG_K = false;  // neighbouring columns, not neighbouring k, lie side by side in b
     static const bool A_ALONG_K = true;
     float* y;
-    __device__ Forward(const Conv& conv, const float* x, const float* w, float* y) : Product(conv), y(y) {
-        group = blockIdx.z, rows = outputs(), columns = N * OH * OW, begin = 0, end = channels() * KH * KW;
-        left = w + (long long)group * rows * end, row = end;
-        right = x + (long long)group * channels() * H * W, high = H, wide = W;
+    __device__ Forward(const Conv& conv, const float* x, const float* w, float* parts) : Product(conv) {
+        const int part = blockIdx.z / groups;
+        group = blockIdx.z % groups, rows = outputs(), columns = N * OH * OW, row = channels() * KH * KW;
+        deal(row, part, gridDim.z / groups);
+        y = parts + (long long)part * columns * O;
+        left = w + group * rows * row, right = x + group * channels() * H * W, high = H, wide = W;
     }
     __device__ Column column(int m) const {
         const int place = m % (OH * OW), n = m / (OH * OW), h = place / OW * sh - ph, v = place % OW * sw - pw;
-        return {((long long)n * C * H + h) * W + v, h, v};
+        return {(n * C * H + h) * W + v, h, v};
     }
     __device__ Step step(int k) const {
         const int tap = k % (KH * KW), c = k / (KH * KW), h = tap / KW * dh, v = tap % KW * dw;
-        return {k, ((long long)c * H + h) * W + v, h, v};
+        return {k, (c * H + h) * W + v, h, v};
     }
     __device__ bool neighbours() const { return sw == 1 && OW % 4 == 0; }  // are 4 columns from a 4th one 4 neighbours?
     __device__ float* out(int o, int m) const {
@@ -87,28 +97,30 @@ struct InputFrom : Product {
     float* dx;
     const Taps &down, &across;
     // The taps are the same for all threads: two find them, and they stay in shared memory, not in everybody's registers.
-    __device__ InputFrom(const Conv& conv, const float* g, const float* w, float* dx, Taps* shared)
-        : Product(conv), dx(dx), down(shared[0]), across(shared[1]) {
-        if (threadIdx.x == 0) shared[0].find(blockIdx.z / groups / sw, H, KH, sh, ph, dh);
+    __device__ InputFrom(const Conv& conv, const float* g, const float* w, float* parts, Taps* shared)
+        : Product(conv), down(shared[0]), across(shared[1]) {
+        if (threadIdx.x == 0) shared[0].find(blockIdx.z / groups / sw % sh, H, KH, sh, ph, dh);
         if (threadIdx.x == 1) shared[1].find(blockIdx.z / groups % sw, W, KW, sw, pw, dw);
         __syncthreads();
+        const int part = blockIdx.z / (groups * sh * sw);
         group = blockIdx.z % groups, rows = channels(), columns = N * down.size * across.size;
-        begin = 0, end = down.count * across.count * outputs();
+        deal(down.count * across.count * outputs(), part, gridDim.z / (groups * sh * sw));
+        dx = parts + (long long)part * N * C * H * W;
         row = TURNED ? 1 : KH * KW, left = w + group * outputs() * rows * row;
-        right = g + (long long)group * outputs() * OH * OW, high = OH, wide = OW;
+        right = g + group * outputs() * OH * OW, high = OH, wide = OW;
     }
     __device__ Column column(int m) const {
         const int place = m % (down.size * across.size), n = m / (down.size * across.size);
         const int i = down.base + place / across.size, j = across.base + place % across.size;
-        return {((long long)n * O * OH + i) * OW + j, i, j};
+        return {(n * O * OH + i) * OW + j, i, j};
     }
     __device__ Step step(int k) const {
         const int t = k / outputs(), many = max(across.count, 1);  // a class may have no taps
         const int t_down = t / many, t_across = t % many, o = k % outputs();
         const int tap = (down.first + t_down * down.step) * KW + across.first + t_across * across.step;
         const int i = t_down * down.back, j = t_across * across.back;
-        const long long a = TURNED ? ((long long)tap * O + o) * rows : o * rows * row + tap;
-        return {a, ((long long)o * OH - i) * OW - j, -i, -j};
+        const int a = TURNED ? (tap * O + o) * rows : o * rows * row + tap;
+        return {a, (o * OH - i) * OW - j, -i, -j};
     }
     __device__ bool neighbours() const { return across.size % 4 == 0; }
     __device__ float* out(int c, int m) const {
@@ -120,30 +132,28 @@ struct InputFrom : Product {
 };
 using Input = InputFrom<false>;
 
-// k runs over all places of all images, 50,000 for a batch of 64 digits, while rows and columns are few: so k is split
-// among `splits` blocks, each writes a dw of its own, and reduce/columns adds them up, in the same order in every run.
+// k runs over all places of all images, 50,000 for a batch of 64 digits, while rows and columns are few.
 struct Weight : Product {
     static const bool ALONG_K = true, A_ALONG_K = true;
-    float* dw_parts;
-    __device__ Weight(const Conv& conv, const float* g, const float* x, float* dw_parts, int splits)
-        : Product(conv), dw_parts(dw_parts) {
-        group = blockIdx.z % groups, rows = outputs(), columns = channels() * KH * KW;
-        const int all = N * OH * OW, each = ((all + splits - 1) / splits + 3) / 4 * 4;  // begins at a 4th place
-        begin = min((int)blockIdx.z / groups * each, all), end = min(begin + each, all);
-        left = g + (long long)group * rows * OH * OW, row = OH * OW;
-        right = x + (long long)group * channels() * H * W, high = H, wide = W;
+    float* result;
+    __device__ Weight(const Conv& conv, const float* g, const float* x, float* parts, int splits) : Product(conv) {
+        const int part = blockIdx.z / groups;
+        group = blockIdx.z % groups, rows = outputs(), columns = channels() * KH * KW, row = OH * OW;
+        deal(N * row, part, splits);
+        result = parts + (long long)part * O * columns;
+        left = g + group * rows * row, right = x + group * channels() * H * W, high = H, wide = W;
     }
     __device__ Column column(int m) const {
         const int tap = m % (KH * KW), c = m / (KH * KW), h = tap / KW * dh - ph, v = tap % KW * dw - pw;
-        return {((long long)c * H + h) * W + v, h, v};
+        return {(c * H + h) * W + v, h, v};
     }
     __device__ Step step(int k) const {
         const int n = k / (OH * OW), place = k % (OH * OW), h = place / OW * sh, v = place % OW * sw;
-        return {(long long)n * O * OH * OW + place, ((long long)n * C * H + h) * W + v, h, v};
+        return {n * O * OH * OW + place, (n * C * H + h) * W + v, h, v};
     }
     __device__ bool neighbours() const { return sw == 1 && OW % 4 == 0; }
     __device__ float* out(int o, int m) const {
-        return dw_parts + ((long long)(blockIdx.z / groups) * O + group * rows + o) * columns + m;
+        return result + (group * rows + o) * columns + m;
     }
     __device__ bool outs() const { return columns % 4 == 0; }
 };

@@ -11,7 +11,6 @@
 #include "quad.cuh"
 
 constexpr int ROWS = 64, COLUMNS = 128, THREADS = 128;  // of a block: 64 x 128 elements; a warp makes 64 x 32
-constexpr int FAR = -(1 << 30);                         // a place outside of every plane, twice as well
 
 // A thread's part of a tile of OUTERS x DEEP numbers, on its way from global memory to shared memory: quads of four
 // neighbours along k or along o, or as many single numbers. Neighbouring threads take neighbours in memory.
@@ -75,7 +74,7 @@ struct Rows {
     __device__ __forceinline__ bool there(int o, int k) const { return row0 + o < f.rows && steps[k].a >= 0; }
     __device__ __forceinline__ float one(int o, int k) const { return there(o, k) ? f.a(row0 + o, steps[k]) : 0.0f; }
     __device__ __forceinline__ void four(int o, int k, float (&value)[4]) const {
-        split(there(o, k) ? load4(f.left + (row0 + o) * f.row + steps[k].a) : make_float4(0, 0, 0, 0), value);
+        split(there(o, k) ? load4(f.left + ((row0 + o) * f.row + steps[k].a)) : make_float4(0, 0, 0, 0), value);
     }
 };
 
@@ -90,7 +89,7 @@ struct Columns {
     __device__ __forceinline__ float one(int o, int k) const { return f.b(column(o), steps[k]); }
     __device__ __forceinline__ void four(int o, int k, float (&value)[4]) const {
         const int h = column(o).h + steps[k].h, v = column(o).v + steps[k].v;
-        const float* p = f.right + column(o).at + steps[k].at;
+        const float* p = f.right + (column(o).at + steps[k].at);
         if (f.inside(h, v) && f.inside(h, v + 3) && aligned(p)) return split(load4(p), value);
 #pragma unroll
         for (int n = 0; n < 4; ++n) value[n] = f.inside(h, v + n) ? p[n] : 0.0f;

@@ -7,6 +7,13 @@
 // before the result is stored: an elementwise pass over y, reading and writing, costs as much as many a convolution.
 #include "gather.cuh"
 
+// Blocks that a multiprocessor holds at once: three where 168 registers are enough, which the compiler says of sm_90.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define RESIDENT 2
+#else
+#define RESIDENT 3
+#endif
+
 struct Lanes {
     static constexpr int DEEP = 8, MORE = 4;
     using Change = Unchanged;
@@ -52,27 +59,27 @@ struct Biased {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_v4_warp(const float* x, const float* w, float* y,
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) conv2d_v4_warp(const float* x, const float* w, float* y,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
     product<Lanes>(Forward({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, x, w, y), Plain());
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_bias_v4_warp(const float* x, const float* w, float* y,
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) conv2d_bias_v4_warp(const float* x, const float* w, float* y,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups, const float* bias, float slope) {
     const Forward f({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, x, w, y);
     product<Lanes>(f, Biased{bias + f.group * f.rows, slope});
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_input_v4_warp(const float* g, const float* turned, float* dx,
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) conv2d_input_v4_warp(const float* g, const float* turned, float* dx,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
     __shared__ Taps taps[2];
     product<Lanes>(InputFrom<true>({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, turned, dx, taps), Plain());
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 3) conv2d_weight_v4_warp(const float* g, const float* x, float* parts,
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) conv2d_weight_v4_warp(const float* g, const float* x, float* parts,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups, int splits) {
     product<Lanes>(Weight({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, x, parts, splits), Plain());

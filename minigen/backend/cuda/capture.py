@@ -85,12 +85,18 @@ class CapturedStream:
 
     def __init__(self, cupy: Any) -> None:
         self.cupy, self.stream, self.pool = cupy, cupy.cuda.Stream(non_blocking=True), cupy.cuda.MemoryPool()
+        self.constants = cupy.cuda.MemoryPool()
         self.graph: Any = None
         self.uploads: list[tuple[Any, np.ndarray]] = []
 
     def upload(self, host: np.ndarray) -> Any:
-        """Nothing can be copied from the CPU now; the array is filled when the capture has ended."""
-        array = self.cupy.empty(host.shape, host.dtype)
+        """Nothing can be copied from the CPU now; the array is filled when the capture has ended.
+
+        It has a pool of its own: what the step has freed before would be its memory otherwise, and each replay writes
+        there once more before it reads the array.
+        """
+        with self.cupy.cuda.using_allocator(self.constants.malloc):
+            array = self.cupy.empty(host.shape, host.dtype)
         self.uploads.append((array, host.copy()))
         return array
 

@@ -8,6 +8,7 @@ that string alone and would not see that an included file has changed.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -72,6 +73,11 @@ def checked(file: str, name: str, args: Sequence[Any], views: bool = False) -> l
 
 class Launcher:
     """Compiles a file when one of its kernels is first launched, and checks every launch."""
+
+    @property
+    def multiprocessors(self) -> int:
+        """Among how many blocks can be dealt out: an H100's number where no GPU can be asked."""
+        return 132
 
     def __init__(self) -> None:
         self.functions: dict[tuple[str, str], Callable] = {}
@@ -158,6 +164,10 @@ class OnDevice(Launcher):
     def __init__(self, cupy: Any) -> None:
         super().__init__()
         self.cupy = cupy
+
+    @functools.cached_property
+    def multiprocessors(self) -> int:
+        return self.cupy.cuda.runtime.getDeviceProperties(self.cupy.cuda.Device().id)["multiProcessorCount"]
 
     def compile(self, file: str) -> Any:
         try:
