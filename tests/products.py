@@ -22,6 +22,7 @@ def multiply(kernel, rung: Rung, a, b, out, order="forward"):
     (batches, M, K), N = a.shape, b.shape[2]
     sizes = np.int32(M), np.int32(N), np.int32(K)
     grid, block, shared = rung.launch(M, N, batches)
+    kernel.max_dynamic_shared_size_bytes = max(shared, 48 << 10)
     kernel(grid, block, (a, b, out, *sizes, *strides(a), *strides(b)), shared, order=order)
     return out
 

@@ -118,7 +118,7 @@ def torch_sides(name: str, arrays: list[np.ndarray], missing: dict[str, str]) ->
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     given = [torch.from_numpy(a).cuda() for a in arrays]
-    ways = {
+    ways: dict[str, Callable[[Any], Callable[[], Any]]] = {
         "eager": lambda nets: partial(step_of(torch, *nets), *given),
         "graph": lambda nets: captured_by_torch(step_of(torch, *nets, capturable=True), given),
         "compiled": lambda nets: partial(step_of(torch, *map(torch.compile, nets)), *given),

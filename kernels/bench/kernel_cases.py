@@ -126,6 +126,7 @@ CONVS = [  # N C H W, O KH KW, stride, padding, dilation, groups
     ((2, 8, 8, 12), (6, 3, 3), (1, 1), (1, 1), (1, 1), 2),  # rows and weights that begin at 16 bytes
     ((3, 4, 16, 16), (8, 4, 4), (2, 2), (1, 1), (1, 1), 1),
     ((1, 8, 4, 5), (3, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 36, 5, 4), (2, 2, 2), (1, 1), (0, 0), (1, 1), 1),  # few rows and a long sum
 ]
 
 

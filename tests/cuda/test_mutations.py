@@ -23,6 +23,7 @@ UNNEEDED = {
     ("dropout.cu", "4 * block >= n"): "each of the four is compared again; most threads leave earlier with it",
     ("gather.cuh", "column0 >= f.columns"): "such a block stores nothing; it leaves earlier",
     ("gather.cuh", "row0 >= f.rows"): "such a block stores nothing; it leaves earlier",
+    ("thin.cu", "blockIdx.x * LANES >= f.columns"): "such a block stores nothing; it leaves earlier",
     ("v1_direct.cu", "row >= f.rows"): "one block row is launched for each row",
     ("v3_gemm.cu", "blockIdx.x * TILE >= f.columns"): "such a block stores nothing; it leaves earlier",
     ("v3_gemm.cu", "blockIdx.y * TILE >= f.rows"): "such a block stores nothing; it leaves earlier",

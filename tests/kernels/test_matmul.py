@@ -6,20 +6,21 @@ The launches are checked ones: no access outside of an array, no read of what no
 import numpy as np
 import pytest
 from minigen.kernels import emulator
-from minigen.kernels.cuda.matmul import RUNGS
+from minigen.kernels.cuda.matmul import RUNGS, WIDE, fitting
 from products import check, matrix, multiply
 
 # 0 and 1, primes, and one less and more than the tiles' edges
 SIZES = [
     (1, 1, 1), (1, 1, 0), (5, 3, 0), (2, 37, 3), (31, 1, 7), (33, 17, 19), (1, 65, 8), (65, 63, 9), (127, 129, 17),
     (129, 127, 15), (128, 128, 16), (64, 192, 32), (131, 5, 33), (4, 132, 20),
+    (130, 260, 40),
 ]  # fmt: skip
 LAYOUTS = ("nn", "nt", "tn", "tt")
 
 
-@pytest.fixture(scope="module", params=RUNGS)
+@pytest.fixture(scope="module", params=[*RUNGS.values(), *WIDE.values()], ids=lambda rung: rung.kernel)
 def rung(request):
-    return RUNGS[request.param]
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,9 @@ def test_what_one_launch_cannot_do_is_refused(rung):
         rung.launch(1, 2, 65536)
     with pytest.raises(ValueError, match=r"1 <= M"):
         rung.launch(0, 2)
+
+
+def test_wide_tiles_are_for_products_that_have_many():
+    assert fitting("v7_warp", 1024, 1024, 1, 132) is RUNGS["v7_warp"]
+    assert fitting("v7_warp", 4096, 4096, 1, 132) is WIDE["v7_warp"]
+    assert fitting("v6_vector", 4096, 4096, 1, 132) is RUNGS["v6_vector"]

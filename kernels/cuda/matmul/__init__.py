@@ -9,13 +9,15 @@ HERE = Path(__file__).parent
 
 
 class Rung(NamedTuple):
-    """A kernel ``matmul_<name>`` in ``<name>.cu`` whose blocks compute ``rows`` x ``columns`` of the result each."""
+    """A kernel ``matmul_<name><suffix>`` in ``<name>.cu`` whose blocks compute ``rows`` x ``columns`` each."""
 
     name: str
     rows: int
     columns: int
     block: tuple[int, ...]
     tf32: bool = False  # does it round its operands to 10 bits of fraction?
+    shared: int = 0  # bytes of dynamic shared memory
+    suffix: str = ""
 
     @property
     def path(self) -> Path:
@@ -23,7 +25,7 @@ class Rung(NamedTuple):
 
     @property
     def kernel(self) -> str:
-        return f"matmul_{self.name}"
+        return f"matmul_{self.name}{self.suffix}"
 
     def launch(self, M: int, N: int, batches: int = 1) -> tuple[tuple[int, int, int], tuple[int, ...], int]:
         """(grid, block, bytes of dynamic shared memory) for ``batches`` products of M x N numbers; none may be 0."""
@@ -32,7 +34,7 @@ class Rung(NamedTuple):
                 f"{self.kernel}: one launch takes 1 <= M, 1 <= N <= {65535 * self.columns} and 1 <= batches <= 65535,"
                 f" got M = {M}, N = {N}, batches = {batches}"
             )
-        return (-(-M // self.rows), -(-N // self.columns), batches), self.block, 0
+        return (-(-M // self.rows), -(-N // self.columns), batches), self.block, self.shared
 
 
 RUNGS = {
@@ -45,6 +47,18 @@ RUNGS = {
         Rung("v5_register_2d", 128, 128, (256,)),
         Rung("v6_vector", 128, 128, (256,)),
         Rung("v7_warp", 128, 128, (256,)),
-        Rung("v8_tf32", 128, 128, (256,), tf32=True),
+        Rung("v8_tf32", 128, 128, (256,), tf32=True, shared=34816),
     )
 }
+WIDE = {
+    "v7_warp": Rung("v7_warp", 128, 256, (256,), suffix="_wide"),
+    "v8_tf32": Rung("v8_tf32", 128, 256, (256,), tf32=True, shared=51200, suffix="_wide"),
+}
+
+
+def fitting(name: str, M: int, N: int, batches: int, multiprocessors: int) -> Rung:
+    """The rung ``name``, with its wide tiles where there is one for each multiprocessor."""
+    wide = WIDE.get(name)
+    if wide and -(-M // wide.rows) * -(-N // wide.columns) * batches >= multiprocessors:
+        return wide
+    return RUNGS[name]

@@ -80,7 +80,7 @@ class Launcher:
         return 132
 
     def __init__(self) -> None:
-        self.functions: dict[tuple[str, str], Callable] = {}
+        self.functions: dict[tuple[str, str], Any] = {}
 
     def compile(self, file: str) -> Any:
         """A module with ``get_function(name)``."""
@@ -112,6 +112,8 @@ class Launcher:
         if function is None:
             function = self.functions[file, name] = self.compile(file).get_function(name)
         ready = checked(file, name, args, views)
+        if shared > 48 << 10:  # more has to be asked for
+            function.max_dynamic_shared_size_bytes = shared
         if 0 not in grid:
             self.run(function, grid, block, ready, shared, reachable)
 
@@ -195,7 +197,5 @@ class OnDevice(Launcher):
     def run(
         self, function: Any, grid: Shape, block: Shape, args: list[Any], shared: int, reachable: Sequence[Any]
     ) -> None:
-        if shared > 48 << 10:
-            function.max_dynamic_shared_size_bytes = shared
         # CuPy hands None over as the address -1
         function(grid, block, tuple([_NULL if a is None else a for a in args]), shared_mem=shared)

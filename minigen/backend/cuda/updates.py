@@ -21,7 +21,7 @@ class Updates(Convolution):
         rung = self.rung("matmul")
         if rung is None or x.dtype != F32 or y.dtype != F32 or not x.size or not y.size:
             return super().matmul(x, y)
-        from minigen.kernels.cuda.matmul import RUNGS
+        from minigen.kernels.cuda.matmul import fitting
 
         a, b = (x[None] if x.ndim == 1 else x), (y[:, None] if y.ndim == 1 else y)
         if a.shape[-1] != b.shape[-2]:
@@ -35,11 +35,12 @@ class Updates(Convolution):
         planes = out.reshape(batches, M, N)
         for start in range(0, batches, _MOST):
             some = planes[start : start + _MOST]
-            grid, block, shared = RUNGS[rung].launch(M, N, len(some))
+            chosen = fitting(rung, M, N, len(some), self.launcher.multiprocessors)
+            grid, block, shared = chosen.launch(M, N, len(some))
             views = [m if not step else m.reshape(batches, *m.shape[-2:])[start:] if start else m
                      for m, step in ((a, a_batch), (b, b_batch))]  # fmt: skip
             args = [*views, some, M, N, K, a_row, a_col, a_batch, b_row, b_col, b_batch]
-            self.launcher(f"matmul/{rung}", f"matmul_{rung}", grid, block, args, shared, views=True)
+            self.launcher(f"matmul/{rung}", chosen.kernel, grid, block, args, shared, views=True)
         out = out[..., 0] if y.ndim == 1 else out
         return out[..., 0, :] if x.ndim == 1 and y.ndim > 1 else out[..., 0] if x.ndim == 1 else out
 
