@@ -201,6 +201,8 @@ def memory(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any
     x = fresh(be, rows, n)
     images = fresh(be, 3, 8, S) if tiny else fresh(be, 64, 256, S)
     weight, gain = fresh(be, n), fresh(be, images.shape[1])
+    small = fresh(be, 3, 8, S) if tiny else fresh(be, 64, 64, 784)  # of a U-Net on 28 x 28 pixels
+    few = gain[: small.shape[1]]
     lists = [[fresh(be, rows * n)] for _ in range(3)] + [[abs(fresh(be, rows * n))]]
     calls = {
         "sum": (4 * x.size, lambda b: b.sum(x, (1,), False, np.dtype(F32))),
@@ -208,14 +210,16 @@ def memory(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any
         "layer_norm": (8 * x.size, lambda b: b.layer_norm(x, weight, weight, 1, 1e-5)),
         "batch_norm": (8 * images.size, lambda b: b.batch_norm(images, gain, gain, 1e-5)),
         "group_norm": (8 * images.size, lambda b: b.group_norm(images, gain, gain, 4, 1e-5)),
+        "group_norm, U-Net": (8 * small.size, lambda b: b.group_norm(small, few, few, 8, 1e-5)),
         "dropout": (4 * x.size, lambda b: b.dropout_mask(1, 0, x.size, 0.5)),
         "adam": (28 * x.size, lambda b: b.adam(*lists, 1e-3, 0.9, 0.999, 1e-8, 0.0, 3)),
     }
     copy = result.get("ceilings", {}).get("copy TB/s")
     found = {}
     for op, (size, call) in calls.items():
-        for rung in LADDERS[op]:
-            taken = seconds(be, partial(call, be.with_kernel(op, rung)), tiny)
+        ladder = op.split(",")[0]
+        for rung in LADDERS[ladder]:
+            taken = seconds(be, partial(call, be.with_kernel(ladder, rung)), tiny)
             rate = size / taken["s"] / 1e12
             if not tiny and copy and rate > 1.5 * copy:
                 raise Impossible(f"{op} {rung}: {rate:.2f} TB/s, a copy does {copy:.2f}")

@@ -48,7 +48,8 @@ def sums():
     for shape, axes in [
         ((1, 1), (1,)), ((3, 7), (1,)), ((2, 255), (1,)), ((2, 257), (1,)), ((3, 1030), (1,)), ((5, 6, 7), (2,)),
         ((5, 6, 7), (1, 2)), ((7, 1), (0,)), ((33, 31), (0,)), ((300, 33), (0,)), ((3, 5, 65), (0, 1)),
-        ((2, 3, 4), (1,)),
+        ((2, 3, 4), (1,)), ((5, 4), (1,)), ((9, 128), (1,)), ((6, 132), (1,)), ((4, 520), (1,)), ((3, 1024), (1,)),
+        ((2, 5000), (1,)),
     ]:  # fmt: skip
         yield plain("sum", numbers(*shape), axes, False, np.dtype(np.float32))
 
@@ -56,6 +57,8 @@ def sums():
 def rows(name):
     for n in (1, 2, 7, 31, 33, 256, 1023, 1028, 4100):
         yield pair(name, 5 * numbers(3, n), -1)
+    for shape in ((5, 4), (9, 128), (6, 132), (2, 512), (1, 1024), (2, 1030)):  # team.cuh's edges
+        yield pair(name, 5 * numbers(*shape), -1)
 
 
 def layer_norms():
@@ -67,6 +70,11 @@ def layer_norms():
         ((2, 4, 64), 2),
         ((3, 1028), 1),
         ((1, 4100), 1),
+        ((5, 4), 1),
+        ((9, 128), 1),
+        ((6, 132), 1),
+        ((3, 1024), 1),
+        ((2, 1030), 1),
     ]:
         weight = numbers(*shape[-dims:], seed=1)
         yield pair("layer_norm", numbers(*shape) + 3, weight, weight[::-1].copy(), dims, 1e-5)
@@ -74,7 +82,10 @@ def layer_norms():
 
 
 def channel_norms(name):
-    for shape, groups in [((3, 2, 5), 1), ((2, 4), 2), ((4, 6, 5, 5), 3), ((1, 3, 1021), 3), ((70, 2, 31), 1)]:
+    for shape, groups in [
+        ((3, 2, 5), 1), ((2, 4), 2), ((4, 6, 5, 5), 3), ((1, 3, 1021), 3), ((70, 2, 31), 1), ((3, 4, 2, 6), 2),
+        ((2, 2, 4500), 1), ((70, 2, 128), 2), ((1, 2, 6000), 1),
+    ]:  # fmt: skip - the last: more than a block's shared memory
         weight = numbers(shape[1], seed=1)
         settings = (1e-5,) if name == "batch_norm" else (groups, 1e-5)
         yield pair(name, 2 * numbers(*shape) + 1, weight, weight[::-1].copy(), *settings)

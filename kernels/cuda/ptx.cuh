@@ -7,6 +7,10 @@ __device__ __forceinline__ unsigned to_tf32(float x) { return emu::round_to_tf32
 __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
     emu::mma_m16n8k8(d, a, b);
 }
+__device__ __forceinline__ uint2 wide_product(unsigned a, unsigned b) {
+    const unsigned long long p = (unsigned long long)a * b;
+    return make_uint2((unsigned)p, (unsigned)(p >> 32));
+}
 
 #else
 
@@ -24,6 +28,13 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4], 
     asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// The 64 bits of a product: (lower, upper), by one instruction. Of the C++ for it NVRTC 13 makes three.
+__device__ __forceinline__ uint2 wide_product(unsigned a, unsigned b) {
+    uint2 p;
+    asm("{ .reg .u64 t; mul.wide.u32 t, %2, %3; mov.b64 {%0, %1}, t; }" : "=r"(p.x), "=r"(p.y) : "r"(a), "r"(b));
+    return p;
 }
 
 #endif

@@ -95,6 +95,51 @@ def test_bias_and_slope_are_part_of_the_convolution(case, order):
         be.conv2d_bias(x, w, bias[:-1], 1.0, *rest)
 
 
+@pytest.mark.parametrize(("op", "rung"), [r for r in RUNGS if r[0] in ("sum", "softmax", "layer_norm")])
+@pytest.mark.parametrize("n", [8, 1032])
+def test_rows_may_begin_anywhere(op, rung, n):
+    """Views that begin between two multiples of 16 bytes, where a 16-byte load would be an error."""
+    x, weight, delta = (numbers(size + 1, seed=k)[1:] for k, size in enumerate((5 * n, n, 5 * n)))
+    x, delta = x.reshape(5, n), delta.reshape(5, n)
+    be = CudaBackend(np, Emulated(), "emulator", "cpu", OURS).with_kernel(op, rung)
+    case = {
+        "sum": lambda be: [be.sum(x, (1,), False, np.dtype(np.float32))],
+        "softmax": lambda be: [*be.softmax_vjp(be.softmax(x, -1)[1], [True], delta)],
+        "layer_norm": lambda be: [*be.layer_norm_vjp(be.layer_norm(x, weight, weight, 1, 1e-5)[1], [True] * 3, delta)],
+    }[op]
+    for got, want in zip(case(be), case(NumpyBackend()), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rung", LADDERS["softmax"])
+@pytest.mark.parametrize("n", [5, 8, 1028, 1031])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_nan_makes_its_row_nan_and_minus_infinity_is_a_zero(rung, n, name):
+    x = numbers(6, n)
+    x[0, 3], x[1, 0], x[2], x[3, 1], x[4, 2:] = np.nan, -np.inf, -np.inf, np.inf, -np.inf
+    x[0, 0] = -np.inf
+    be = CudaBackend(np, Emulated(), "emulator", "cpu", OURS).with_kernel("softmax", rung)
+    with np.errstate(all="ignore"):
+        want = getattr(NumpyBackend(), name)(x, -1)[0]
+    np.testing.assert_allclose(getattr(be, name)(x, -1)[0], want, rtol=2e-5, atol=1e-6)
+    assert np.isnan(want[[0, 2]]).all() and np.isfinite(want[5]).all()
+
+
+@pytest.mark.parametrize("S", [96, 97])
+def test_a_mean_far_from_zero_or_an_outlier_costs_no_digits(S):
+    """Statistics in one pass: distances from a thread's own first number, which may be an unlucky one."""
+    x = 1e4 + numbers(3, 4, S)
+    unlucky = x.copy()
+    unlucky[:, :, 0] = 0
+    be = CudaBackend(np, Emulated(), "emulator", "cpu", OURS)
+    for data, close in ((x, 2e-3), (unlucky, 1e-5)):
+        for name, rest in (("batch_norm", (1e-5,)), ("group_norm", (2, 1e-5))):
+            pairs = (be, data), (NumpyBackend(), exact(data))
+            got, want = (getattr(backend, name)(a, None, None, *rest)[0] for backend, a in pairs)
+            got, want = (v[0] if isinstance(v, tuple) else v for v in (got, want))
+            np.testing.assert_allclose(got, want, rtol=close, atol=close)
+
+
 def test_every_ladder_has_cases():
     assert CASES.keys() == LADDERS.keys() == OURS.keys()
 

@@ -1,56 +1,69 @@
-// Softmax of each row, or its logarithm: see v1_tree. Third rung: the row is read once, in 16-byte loads.
+// Softmax of each row, or its logarithm: see v1_tree. Third rung: the row is read once, in 16-byte loads, and stays in
+// registers; rows of up to 1024 are a warp's own.
 //
-// What changed: a thread keeps up to 16 elements of the row in registers, so rows of up to 4096 elements leave memory
-// once, not three times: the kernel is as fast as memory is. Where n is a multiple of 4 each load takes four (LDG.E.128).
-// Longer rows keep one pass less: maximum and sum are found together, the sum being rescaled whenever a larger element
+// What changed: a row leaves memory once, not three times, if its length is a multiple of 4 and at most 32768
+// (team.cuh); each exponential is computed once and kept; and the row is multiplied by 1 / sum, one division in place of
+// n. Other rows keep one pass less: maximum and sum are found together, the sum being rescaled whenever a larger element
 // turns up (Milakov & Gimelshein 2018, "Online normalizer calculation for softmax").
-#include "block.cuh"
+//
+// The largest element is that of the numbers: a NaN makes itself known in the sum.
 #include "softmax.cuh"
-#define THREADS 256
-#define QUADS 4  // float4s that a thread keeps
+#include "team.cuh"
 
-__device__ inline void kept(const float4* row, float4* out, int quads, int logarithm, float* shared) {
-    float4 v[QUADS];
-    float top = -INFINITY, sum = 0;
+template <class Team, int QUADS>
+struct Softmax {
+    static __device__ __forceinline__ void run(Team team, const float* row, float* out, int n, int logarithm) {
+        float4 v[QUADS];
+        keep(team, row, n / 4, -INFINITY, v);
+        float top = -INFINITY, sum = 0;
 #pragma unroll
-    for (int k = 0; k < QUADS; k++) {
-        const int i = threadIdx.x + k * THREADS;
-        v[k] = i < quads ? row[i] : make_float4(-INFINITY, -INFINITY, -INFINITY, -INFINITY);
-        top = Max::of(Max::of(top, Max::of(v[k].x, v[k].y)), Max::of(v[k].z, v[k].w));
+        for (int k = 0; k < QUADS; k++) top = fmaxf(fmaxf(fmaxf(v[k].x, v[k].y), fmaxf(v[k].z, v[k].w)), top);
+        top = team.largest(top);
+        if (logarithm) {
+#pragma unroll
+            for (int k = 0; k < QUADS; k++) {
+                v[k] = map(v[k], [=](float x) { return x - top; });
+                sum += added(map(v[k], [](float x) { return expf(x); }));
+            }
+            const float log_sum = logf(team.sum(sum));
+#pragma unroll
+            for (int k = 0; k < QUADS; k++) v[k] = map(v[k], [=](float x) { return x - log_sum; });
+        } else {
+#pragma unroll
+            for (int k = 0; k < QUADS; k++) {
+                v[k] = map(v[k], [=](float x) { return expf(x - top); });
+                sum += added(v[k]);
+            }
+            const float scale = 1.0f / team.sum(sum);
+#pragma unroll
+            for (int k = 0; k < QUADS; k++) v[k] = map(v[k], [=](float x) { return x * scale; });
+        }
+        store(team, out, n / 4, v);
     }
-    top = of_block<Max>(top, shared, -INFINITY);
-#pragma unroll
-    for (int k = 0; k < QUADS; k++) {
-        if (threadIdx.x + k * THREADS < quads) {
-            sum += (expf(v[k].x - top) + expf(v[k].y - top)) + (expf(v[k].z - top) + expf(v[k].w - top));
+};
+
+template <class Team>
+struct Softmax<Team, 0> {
+    static __device__ __forceinline__ void run(Team team, const float* row, float* out, int n, int logarithm) {
+        float mine = -INFINITY, sum = 0;
+        for (int i = threadIdx.x; i < n; i += team.size()) {
+            const float larger = Max::of(mine, row[i]);
+            if (larger != -INFINITY) sum = sum * expf(mine - larger) + expf(row[i] - larger);
+            mine = larger;
+        }
+        const float top = team.largest(mine);
+        sum = team.sum(mine == -INFINITY && top != -INFINITY ? sum : sum * expf(mine - top));
+        const float log_sum = logf(sum), scale = 1.0f / sum;
+        for (int i = threadIdx.x; i < n; i += team.size()) {
+            out[i] = logarithm ? row[i] - top - log_sum : expf(row[i] - top) * scale;
         }
     }
-    sum = sum_of_block(sum, shared);
-#pragma unroll
-    for (int k = 0; k < QUADS; k++) {
-        const int i = threadIdx.x + k * THREADS;
-        if (i < quads) {
-            out[i] = make_float4(softmax_of(v[k].x, top, sum, logarithm), softmax_of(v[k].y, top, sum, logarithm),
-                                 softmax_of(v[k].z, top, sum, logarithm), softmax_of(v[k].w, top, sum, logarithm));
-        }
-    }
-}
+};
 
-extern "C" __global__ void softmax_v3_vector(const float* x, float* y, int rows, int n, int logarithm) {
+extern "C" __global__ void __launch_bounds__(1024) softmax_v3_vector(const float* __restrict__ x, float* __restrict__ y,
+                                                                     int rows, int n, int logarithm) {
     __shared__ float shared[WARP];
-    const float* row = x + (long long)blockIdx.x * n;
-    float* out = y + (long long)blockIdx.x * n;
-    if (n % 4 == 0 && n <= 4 * QUADS * THREADS) {  // x and y begin at multiples of 16 bytes, so their rows do, too
-        kept((const float4*)row, (float4*)out, n / 4, logarithm, shared);
-        return;
-    }
-    float mine = -INFINITY, sum = 0;
-    for (int i = threadIdx.x; i < n; i += THREADS) {
-        const float larger = Max::of(mine, row[i]);
-        if (larger != -INFINITY) sum = sum * expf(mine - larger) + expf(row[i] - larger);
-        mine = larger;
-    }
-    const float top = of_block<Max>(mine, shared, -INFINITY);
-    sum = sum_of_block(mine == -INFINITY && top != -INFINITY ? 0 : sum * expf(mine - top), shared);
-    for (int i = threadIdx.x; i < n; i += THREADS) out[i] = softmax_of(row[i], top, sum, logarithm);
+    const int row = row_of_team();
+    if (row >= rows) return;
+    by_team<Softmax>(n, shared, x + (long long)row * n, y + (long long)row * n, n, logarithm);
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from .composed import Array
@@ -39,24 +40,23 @@ class Channels(Rows):
     ) -> tuple[tuple[Array, ...], Any]:
         if self.rung("batch_norm") is None or x.dtype != F32 or not x.size:
             return super().batch_norm(x, weight, bias, eps)
-        x, weight, bias = self.ready(x), self.ready_or_none(weight), self.ready_or_none(bias)
+        x, weight, bias = self.wide(x), self.ready_or_none(weight), self.ready_or_none(bias)
         (N, C), S = x.shape[:2], math.prod(x.shape[2:])
         splits = _splits(N * S, C)
         sizes, grid = (N, C, S, splits), (C, splits)
-        sums, distances = self.xp.empty((splits, C), F32), self.xp.empty((splits, C, 2), F32)
+        distances = self.xp.empty((splits, C, 3), F32)
         y, parts = self.xp.empty(x.shape, F32), self.xp.empty((C, 2), F32)
         mean, var, rstd = (self.xp.empty(C, F32) for _ in range(3))
         file = "batch_norm/batch_norm"
-        self.launch(file, "batch_norm_sums", grid, (256,), [x, sums, *sizes])
-        self.launch(file, "batch_norm_distances", grid, (256,), [x, sums, distances, *sizes])
-        args = [x, sums, distances, weight, bias, y, mean, parts, var, rstd, *sizes, eps]
+        self.launch(file, "batch_norm_distances", grid, (256,), [x, distances, *sizes])
+        args = [x, distances, weight, bias, y, mean, parts, var, rstd, *sizes, eps]
         self.launch(file, "batch_norm", grid, (256,), args)
         return (y, mean, var), Batch(x, parts, rstd, weight)
 
     def batch_norm_vjp(self, saved: Any, mask: Sequence[bool], delta: Array, *_unused: Any) -> tuple[Array | None, ...]:
         if not isinstance(saved, Batch):
             return super().batch_norm_vjp(saved, mask, delta, *_unused)
-        x, delta = saved.x, self.ready(delta)
+        x, delta = saved.x, self.wide(delta)
         (N, C), S = x.shape[:2], math.prod(x.shape[2:])
         splits = _splits(N * S, C)
         sizes, grid = (N, C, S, splits), (C, splits)
@@ -95,27 +95,49 @@ class Channels(Rows):
     def _group_norm(
         self, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float, silu: int
     ) -> tuple[Array, Grouped]:
-        x, weight, bias = self.ready(x), self.ready_or_none(weight), self.ready_or_none(bias)
+        x, weight, bias = self.wide(x), self.ready_or_none(weight), self.ready_or_none(bias)
         rows, C, S = len(x) * groups, x.shape[1], math.prod(x.shape[2:])
         y, mean, rstd = self.xp.empty(x.shape, F32), self.xp.empty((rows, 2), F32), self.xp.empty(rows, F32)
-        args = [x, weight, bias, y, mean, rstd, groups, C, S, eps, silu]
-        self.launch("group_norm/group_norm", "group_norm", (rows,), (256,), args)
+        n = C // groups * S
+        kept = min(n, _most_kept(getattr(self.xp, "cuda", None)))
+        args = [x, weight, bias, y, mean, rstd, groups, C, S, eps, silu, kept]
+        self.launch("group_norm/group_norm", "group_norm", (rows,), _threads(n, 512), args, 128 + 4 * kept)
         return y, Grouped(x, mean, rstd, weight, bias, groups, silu)
 
     def _group_norm_vjp(self, saved: Grouped, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         x, mean, rstd, weight, bias, groups, silu = saved
-        (N, C), S, delta, dx = x.shape[:2], math.prod(x.shape[2:]), self.ready(delta), None
+        (N, C), S, delta, dx = x.shape[:2], math.prod(x.shape[2:]), self.wide(delta), None
         file, kept = "group_norm/group_norm", (x, mean, rstd, weight, bias, delta)
         if mask[0]:
             dx = self.xp.empty(x.shape, F32)
-            self.launch(file, "group_norm_vjp", (N * groups,), (256,), [*kept, dx, groups, C, S, silu])
+            args = [*kept, dx, groups, C, S, silu]
+            self.launch(file, "group_norm_vjp", (N * groups,), _threads(C // groups * S, 512), args)
         if not (mask[1] or mask[2]):
             return dx, None, None
         dweight, dbias = self.xp.empty(C, F32), self.xp.empty(C, F32)
-        self.launch(file, "group_norm_weights", (C,), (256,), [*kept, dweight, dbias, N, groups, C, S, silu])
+        args = [*kept, dweight, dbias, N, groups, C, S, silu]
+        self.launch(file, "group_norm_weights", (C,), _threads(N * S, 1024), args)
         return dx, dweight if mask[1] else None, dbias if mask[2] else None
 
 
 def _splits(elements: int, channels: int) -> int:
-    """Among how many blocks to split each channel: enough to keep a GPU busy, each with work for its threads."""
-    return max(1, min(64, elements // 2048, 1024 // channels))
+    """Among how many blocks to split each channel: enough to keep a GPU busy, each with work for its threads.
+
+    At most as many as a warp has lanes: it puts them together.
+    """
+    return max(1, min(32, elements // 2048, 2048 // channels))
+
+
+def _threads(n: int, most: int) -> tuple[int]:
+    """Threads of a block for n numbers: 32 for each, in whole warps."""
+    return (min(most, 32 * max(1, -(-n // 1024))),)
+
+
+@cache
+def _most_kept(cuda: Any) -> int:
+    """How many floats a block keeps in shared memory where two blocks share a multiprocessor; ``cuda`` is CuPy's.
+
+    Each also needs 128 bytes for sums, and 1 KB is the driver's. The emulator gives what every GPU does.
+    """
+    most = cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"] if hasattr(cuda, "Device") else 96 << 10
+    return (most // 2 - 2048) // 16 * 4

@@ -39,8 +39,31 @@ def splits_of(rows: int, blocks: int) -> int:
     return max(1, min(_MOST, rows // 64, 512 // max(blocks, 1)))
 
 
+def team(rows: int, n: int, most: int = 1024) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(grid, block) for kernels that give each row a team of threads (team.cuh), 32 numbers for each.
+
+    A row of up to 1024 is a warp's, four warps to a block; a longer one is a block's, of at most ``most`` threads.
+    """
+    if n <= 1024:
+        return (-(-rows // 4),), (32, 4)
+    return (rows,), (min(most, 32 * -(-n // 1024)),)
+
+
+def rows_of(rung: str, rows: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(grid, block) of a rung of sum, softmax or layer norm; the first two give each row a block of 256 threads."""
+    return team(rows, n) if rung == "v3_vector" else ((rows,), (256,))
+
+
 class Rows(Composed):
-    """The part of CudaBackend whose kernels give each row of a matrix a block of threads."""
+    """The part of CudaBackend whose kernels give each row of a matrix a warp or a block of threads."""
+
+    def wide(self, a: Array) -> Array:
+        """``a``, or a copy of it that lies in memory without gaps and begins at a multiple of 16 bytes."""
+        a = self.ready(a)
+        return a if self.launcher.address(a) % 16 == 0 else a.copy()
+
+    def wide_or_none(self, a: Array | None) -> Array | None:
+        return None if a is None else self.wide(a)
 
     def sum(self, x: Array, axes: tuple[int, ...], keepdims: bool, dtype: np.dtype) -> Array:
         rung = self.rung("sum")
@@ -52,7 +75,7 @@ class Rows(Composed):
         if sorted(axes) == list(range(lead, x.ndim)):
             rows, n = math.prod(x.shape[:lead]), math.prod(x.shape[lead:])
             out = self.xp.empty(kept, F32)
-            self.launch(f"reduce/{rung}", f"reduce_{rung}", (rows,), (256,), [self.ready(x), out, rows, n])
+            self.launch(f"reduce/{rung}", f"reduce_{rung}", *rows_of(rung, rows, n), [self.wide(x), out, rows, n])
             return out
         if sorted(axes) == list(range(len(axes))):
             rows, n = math.prod(x.shape[: len(axes)]), math.prod(x.shape[len(axes) :])
@@ -90,7 +113,8 @@ class Rows(Composed):
             return None
         y, n = self.xp.empty(x.shape, F32), x.shape[-1]
         rows = x.size // n
-        self.launch(f"softmax/{rung}", f"softmax_{rung}", (rows,), (256,), [self.ready(x), y, rows, n, logarithm])
+        args = [self.wide(x), y, rows, n, logarithm]
+        self.launch(f"softmax/{rung}", f"softmax_{rung}", *rows_of(rung, rows, n), args)
         return y
 
     def _softmax_vjp(self, saved: Any, delta: Array, logarithm: int) -> Array | None:
@@ -98,8 +122,8 @@ class Rows(Composed):
         if self.rung("softmax") is None or y.dtype != F32 or not y.ndim or dim not in (-1, y.ndim - 1) or not y.size:
             return None
         dx, n = self.xp.empty(y.shape, F32), y.shape[-1]
-        args = [self.ready(y), self.ready(delta), dx, y.size // n, n, logarithm]
-        self.launch("softmax/vjp", "softmax_vjp", (y.size // n,), (256,), args)
+        args = [self.wide(y), self.wide(delta), dx, y.size // n, n, logarithm]
+        self.launch("softmax/vjp", "softmax_vjp", *team(y.size // n, n, 512), args)
         return dx
 
     def cross_entropy(self, x: Array, labels: Array, reduction: str) -> tuple[Array, Any]:
@@ -131,23 +155,23 @@ class Rows(Composed):
         shape = x.shape[x.ndim - dims :]
         n = math.prod(shape)
         rows = x.size // n
-        x, y = self.ready(x), self.xp.empty(x.shape, F32)
-        weight, bias = (None if a is None else self.ready(a) for a in (weight, bias))
+        x, y = self.wide(x), self.xp.empty(x.shape, F32)
+        weight, bias = self.wide_or_none(weight), self.wide_or_none(bias)
         mean, rstd = self.xp.empty((rows, 2), F32), self.xp.empty(rows, F32)
         args = [x, weight, bias, y, mean, rstd, rows, n, eps]
-        self.launch(f"layer_norm/{rung}", f"layer_norm_{rung}", (rows,), (256,), args)
+        self.launch(f"layer_norm/{rung}", f"layer_norm_{rung}", *rows_of(rung, rows, n), args)
         return y, Normalised(x, mean, rstd, weight, shape)
 
     def layer_norm_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
         if not isinstance(saved, Normalised):
             return super().layer_norm_vjp(saved, mask, delta)
         x, mean, rstd, weight, shape = saved
-        n, delta, dx = math.prod(shape), self.ready(delta), None
+        n, delta, dx = math.prod(shape), self.wide(delta), None
         rows = x.size // n
         if mask[0]:
             dx = self.xp.empty(x.shape, F32)
             args = [x, mean, rstd, weight, delta, dx, rows, n]
-            self.launch("layer_norm/vjp", "layer_norm_vjp", (rows,), (256,), args)
+            self.launch("layer_norm/vjp", "layer_norm_vjp", *team(rows, n, 512), args)
         if not (mask[1] or mask[2]):
             return dx, None, None
         blocks = -(-n // 32)
@@ -185,5 +209,5 @@ class Rows(Composed):
         scale = np.float32(1) / np.float32(1 - p) if p < 1 else np.float32(1)
         later = None if self.capture is None else self.capture.later
         args = [seed, offset, later, threshold, scale, out, n]
-        self.launch("random/dropout", "dropout_mask", (-(-n // 1024),), (256,), args)
+        self.launch("random/dropout", "dropout_mask", (-(-n // 4096),), (256,), args)
         return out
