@@ -137,7 +137,8 @@ def _threads(n: int, most: int) -> tuple[int]:
 def _most_kept(cuda: Any) -> int:
     """How many floats a block keeps in shared memory where two blocks share a multiprocessor; ``cuda`` is CuPy's.
 
-    Each also needs 128 bytes for sums, and 1 KB is the driver's. The emulator gives what every GPU does.
+    At most 96 KB, which leaves room to the first-level cache. Each block also needs 128 bytes for sums, and 1 KB is the
+    driver's. The emulator gives what every GPU does.
     """
     most = cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"] if hasattr(cuda, "Device") else 96 << 10
-    return (most // 2 - 2048) // 16 * 4
+    return min(most // 2 - 2048, 96 << 10) // 16 * 4

@@ -54,6 +54,14 @@ def rows_of(rung: str, rows: int, n: int) -> tuple[tuple[int, ...], tuple[int, .
     return team(rows, n) if rung == "v3_vector" else ((rows,), (256,))
 
 
+def parts_of(rows: int, n: int) -> int:
+    """Into how many equal parts to cut few long rows of a sum, so that more than ``rows`` blocks have work."""
+    parts = 1
+    while rows * parts < 1024 and n % (8 * parts) == 0 and n >= 8192 * parts:
+        parts *= 2
+    return parts
+
+
 class Rows(Composed):
     """The part of CudaBackend whose kernels give each row of a matrix a warp or a block of threads."""
 
@@ -74,9 +82,11 @@ class Rows(Composed):
         kept = shape if keepdims else tuple([n for a, n in enumerate(x.shape) if a not in axes])
         if sorted(axes) == list(range(lead, x.ndim)):
             rows, n = math.prod(x.shape[:lead]), math.prod(x.shape[lead:])
-            out = self.xp.empty(kept, F32)
-            self.launch(f"reduce/{rung}", f"reduce_{rung}", *rows_of(rung, rows, n), [self.wide(x), out, rows, n])
-            return out
+            x, parts = self.wide(x), parts_of(rows, n) if rung == "v3_vector" else 1
+            out = self.xp.empty((rows, parts) if parts > 1 else kept, F32)
+            shape = rows * parts, n // parts
+            self.launch(f"reduce/{rung}", f"reduce_{rung}", *rows_of(rung, *shape), [x, out, *shape])
+            return out if parts == 1 else self.sum(out, (1,), False, dtype).reshape(kept)
         if sorted(axes) == list(range(len(axes))):
             rows, n = math.prod(x.shape[: len(axes)]), math.prod(x.shape[len(axes) :])
             return self.columns(self.ready(x), rows, n).reshape(kept)
