@@ -115,7 +115,7 @@ class graph:
                 self._outputs = self._stream.capture(lambda: self._noted(ours, capture))
         except RuntimeError as error:
             self._capture = None
-            if "apture" not in str(error):
+            if "captur" not in str(error).lower():
                 raise
             raise RuntimeError(
                 f"graph: the step cannot be captured ({error}): nothing is computed while it is noted, so it may not "

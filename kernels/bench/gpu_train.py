@@ -52,7 +52,7 @@ def sides(be: Any, tiny: bool) -> dict[str, Any]:
     """{network and side: milliseconds of a step}: rounds of steps, the sides in turn, the median of the rounds."""
     found: dict[str, Any] = {}
     for name, size in {"tiny": 8}.items() if tiny else {"n1": 32, "n2": 28}.items():
-        for n in (2,) if tiny else (64, 128):
+        for n in {"tiny": (2,), "n1": (64, 128), "n2": (64,)}[name]:
             rng = np.random.default_rng(0)
             channels = 4 if tiny else 100
             x, z = rng.uniform(-1, 1, (n, 1, size, size)), rng.standard_normal((n, channels, 1, 1))

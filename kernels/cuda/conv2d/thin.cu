@@ -5,16 +5,16 @@
 // eight of them on their way.
 #include "conv.cuh"
 
-constexpr int FEW = 4, LANES = 32, QUARTERS = 4, CHUNK = LANES * QUARTERS;
+constexpr int LANES = 32, QUARTERS = 4, CHUNK = LANES * QUARTERS;
 
-template <class Problem>
+template <int ROWS, class Problem>
 __device__ __forceinline__ void product(const Problem& f, const float* bias, float slope) {
     __shared__ Step steps[CHUNK];
-    __shared__ float weights[FEW][CHUNK], sums[QUARTERS][FEW][LANES];
+    __shared__ float weights[ROWS][CHUNK], sums[QUARTERS][ROWS][LANES];
     const int lane = threadIdx.x % LANES, quarter = threadIdx.x / LANES, column = blockIdx.x * LANES + lane;
     if (blockIdx.x * LANES >= f.columns) return;  // all threads of the block alike
     const Column mine = column < f.columns ? f.column(column) : Column{0, FAR, 0};
-    float sum[FEW] = {};
+    float sum[ROWS] = {};
     for (int k0 = f.begin; k0 < f.end; k0 += CHUNK) {
         const int k = k0 + threadIdx.x;
         const bool there = k < f.end;
@@ -22,17 +22,17 @@ __device__ __forceinline__ void product(const Problem& f, const float* bias, flo
         __syncthreads();  // whoever comes here has finished with the chunk before
         steps[threadIdx.x] = step;
 #pragma unroll
-        for (int r = 0; r < FEW; ++r) weights[r][threadIdx.x] = there && r < f.rows ? f.a(r, step) : 0.0f;
+        for (int r = 0; r < ROWS; ++r) weights[r][threadIdx.x] = there && r < f.rows ? f.a(r, step) : 0.0f;
         __syncthreads();
 #pragma unroll 4
         for (int i = quarter * LANES; i < (quarter + 1) * LANES; ++i) {
             const float b = f.b(mine, steps[i]);
 #pragma unroll
-            for (int r = 0; r < FEW; ++r) sum[r] += weights[r][i] * b;
+            for (int r = 0; r < ROWS; ++r) sum[r] += weights[r][i] * b;
         }
     }
 #pragma unroll
-    for (int r = 0; r < FEW; ++r) sums[quarter][r][lane] = sum[r];
+    for (int r = 0; r < ROWS; ++r) sums[quarter][r][lane] = sum[r];
     __syncthreads();
     if (quarter >= f.rows || column >= f.columns) return;
     const float total = (sums[0][quarter][lane] + sums[1][quarter][lane]) + (sums[2][quarter][lane] + sums[3][quarter][lane]);
@@ -40,16 +40,22 @@ __device__ __forceinline__ void product(const Problem& f, const float* bias, flo
     *f.out(quarter, column) = v < 0 ? slope * v : v;  // warp r writes row r
 }
 
+template <class Problem>
+__device__ __forceinline__ void few(const Problem& f, const float* bias, float slope) {
+    if (f.rows == 1) product<1>(f, bias, slope);
+    else product<4>(f, bias, slope);
+}
+
 // With a bias, y = max(v, slope v) for v = sum + bias; slope 1 leaves v.
 extern "C" __global__ void __launch_bounds__(CHUNK) conv2d_thin(const float* x, const float* w, float* y,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups, const float* bias, float slope) {
-    product(Forward({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, x, w, y), bias, slope);
+    few(Forward({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, x, w, y), bias, slope);
 }
 
 extern "C" __global__ void __launch_bounds__(CHUNK) conv2d_input_thin(const float* g, const float* w, float* dx,
     int N, int C, int H, int W, int O, int KH, int KW, int OH,
     int OW, int sh, int sw, int ph, int pw, int dh, int dw, int groups) {
     __shared__ Taps taps[2];
-    product(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx, taps), nullptr, 1);
+    few(Input({N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh, dw, groups}, g, w, dx, taps), nullptr, 1);
 }
