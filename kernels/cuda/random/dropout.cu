@@ -8,26 +8,32 @@
 #define THREADS 256
 #define MANY 4
 
+struct Mask {
+    unsigned least;  // word that is kept
+    float kept;
+    __device__ __forceinline__ float4 of(uint4 w) const {
+        return make_float4(w.x >= least ? kept : 0, w.y >= least ? kept : 0, w.z >= least ? kept : 0,
+                           w.w >= least ? kept : 0);
+    }
+};
+
 extern "C" __global__ void __launch_bounds__(THREADS)
     dropout_mask(unsigned long long seed, unsigned long long offset, const long long* later, unsigned threshold,
                  float scale, float* out, long long n) {
-    const long long first = (long long)blockIdx.x * (MANY * THREADS) + threadIdx.x;
-    const unsigned least = threshold << 8;  // of a word that is kept
-    const float kept = threshold >> 24 ? 0.0f : scale;  // p = 1 keeps nothing, and its least word has 33 bits
-    offset += first + (later ? *later : 0);
+    const long long start = (long long)blockIdx.x * (MANY * THREADS);  // the first four of this block
+    const int all = (int)min(n - 4 * start, 4ll * MANY * THREADS), quads = all / 4;
+    const Mask mask = {threshold << 8, threshold >> 24 ? 0.0f : scale};  // p = 1 keeps nothing: 2^32 does not fit
+    offset += start + (later ? *later : 0);
+    out += 4 * start;
 #pragma unroll
     for (int k = 0; k < MANY; k++) {
-        const long long block = first + k * THREADS;
-        const uint4 w = philox(seed, offset + k * THREADS);
-        const float4 mask = make_float4(w.x >= least ? kept : 0, w.y >= least ? kept : 0, w.z >= least ? kept : 0,
-                                        w.w >= least ? kept : 0);
-        if (4 * block + 4 <= n) {
-            ((float4*)out)[block] = mask;
-            continue;
-        }
-        const float parts[3] = {mask.x, mask.y, mask.z};
-        for (int i = 0; i < 3; i++) {
-            if (4 * block + i < n) out[4 * block + i] = parts[i];
-        }
+        const int i = threadIdx.x + k * THREADS;
+        const float4 four = mask.of(philox(seed, offset + i));
+        if (i < quads) ((float4*)out)[i] = four;
+    }
+    const int rest = all - 4 * quads;  // of the mask's end
+    if (threadIdx.x < rest) {
+        const float4 four = mask.of(philox(seed, offset + quads));
+        out[4 * quads + threadIdx.x] = threadIdx.x == 0 ? four.x : threadIdx.x == 1 ? four.y : four.z;
     }
 }
