@@ -31,3 +31,11 @@ __device__ __forceinline__ void walk_over(int j, int end, int step, int S, Load 
     }
     for (; j < end; j += step) use(load(walk, j), walk, j), walk.next();
 }
+
+// Stores what the second-level cache should drop first, where it is more than that cache holds: then what was read before
+// stays, to be read again. Less is stored as usual, for the next kernel will want it.
+template <class T>
+__device__ __forceinline__ void put(T* at, T value, bool too_much) {
+    if (too_much) __stcs(at, value);
+    else *at = value;
+}

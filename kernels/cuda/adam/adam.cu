@@ -33,8 +33,8 @@ __device__ __forceinline__ bool all_aligned(const float* a, const float* b, cons
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 4)
-    adam(const unsigned long long* table, const int* where, const int* sizes, int count, const double* hyper, double beta1,
-         double beta2, float eps, float decay, int decoupled) {
+    adam(const unsigned long long* table, const int* where, const int* sizes, int count, const double* hyper,
+         double beta1, double beta2, float eps, float decay, int decoupled) {
     __shared__ float found[3];
     const int p = where[2 * blockIdx.x], start = where[2 * blockIdx.x + 1] * CHUNK;
     float* w = (float*)table[p] + start;

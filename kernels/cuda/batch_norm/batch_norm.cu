@@ -6,10 +6,11 @@
 //
 // Memory is all that counts. x is read twice, not three times (norm.cuh: statistics in one pass); four 16-byte loads of
 // each thread are under way at once (walk.cuh); and the second launch takes the blocks last to first, for the end of x
-// is what the second-level cache still holds. Its stores are marked as what the cache should drop first.
+// is what the second-level cache still holds. Stores of large arrays are marked as what that should drop first.
 #include "norm.cuh"
 #include "walk.cuh"
 #define THREADS 256
+#define LARGE (6ll << 20)  // floats: half of an H100's second-level cache
 
 // The part of a channel that a block sees, in elements of type T: from `start` to `end`; at(walk) is where one lies.
 template <class T>
@@ -49,8 +50,8 @@ __device__ __forceinline__ void distances_of(const float* x, float* distances, i
     if (threadIdx.x == 0) mine[0] = seen.shift, mine[1] = seen.sum, mine[2] = seen.squares;
 }
 
-extern "C" __global__ void batch_norm_distances(const float* __restrict__ x, float* __restrict__ distances, int N, int C,
-                                                int S, int splits) {
+extern "C" __global__ void batch_norm_distances(const float* __restrict__ x, float* __restrict__ distances, int N,
+                                                int C, int S, int splits) {
     __shared__ float shared[WARP];
     if (S % 4 == 0) distances_of<float4>(x, distances, N, C, S, splits, shared);
     else distances_of<float>(x, distances, N, C, S, splits, shared);
@@ -58,7 +59,8 @@ extern "C" __global__ void batch_norm_distances(const float* __restrict__ x, flo
 
 template <class T>
 __device__ __forceinline__ Statistics normalise(const float* x, const float* distances, const float* weight,
-                                                const float* bias, float* y, int N, int C, int S, int splits, float eps) {
+                                                const float* bias, float* y, int N, int C, int S, int splits,
+                                                float eps) {
     const int c = C - 1 - blockIdx.x, lane = threadIdx.x % WARP;
     const Part<T> part(c, splits - 1 - blockIdx.y, N, C, S, splits);
     Seen seen = {0, 0, 0, 0};
@@ -70,17 +72,18 @@ __device__ __forceinline__ Statistics normalise(const float* x, const float* dis
     const Statistics s = statistics(seen.shift, seen.sum, seen.squares, seen.count, eps);
     const float w = weight ? weight[c] : 1.0f, b = bias ? bias[c] : 0.0f;
     const T* of_x = (const T*)x;
+    const bool large = (long long)C * N * S > LARGE;
     part.over([&](long long at) { return __ldcs(of_x + at); },
               [&](T v, long long at) {
-                  __stcs((T*)y + at, map(v, [&](float one) { return s.normalised(one) * w + b; }));
+                  put((T*)y + at, map(v, [&](float one) { return s.normalised(one) * w + b; }), large);
               });
     return s;
 }
 
-extern "C" __global__ void batch_norm(const float* __restrict__ x, const float* __restrict__ distances,
-                                      const float* __restrict__ weight, const float* __restrict__ bias,
-                                      float* __restrict__ y, float* mean, float* parts, float* var, float* rstd, int N,
-                                      int C, int S, int splits, float eps) {
+extern "C" __global__ void __launch_bounds__(THREADS, 5)
+    batch_norm(const float* __restrict__ x, const float* __restrict__ distances, const float* __restrict__ weight,
+               const float* __restrict__ bias, float* __restrict__ y, float* mean, float* parts, float* var,
+               float* rstd, int N, int C, int S, int splits, float eps) {
     const Statistics s = S % 4 == 0 ? normalise<float4>(x, distances, weight, bias, y, N, C, S, splits, eps)
                                     : normalise<float>(x, distances, weight, bias, y, N, C, S, splits, eps);
     const int c = C - 1 - blockIdx.x;
@@ -95,8 +98,8 @@ struct Two {
 };
 
 template <class T>
-__device__ __forceinline__ void sums_of(const float* x, Statistics s, const float* delta, float* sums, int N, int C, int S,
-                                        int splits, float* shared) {
+__device__ __forceinline__ void sums_of(const float* x, Statistics s, const float* delta, float* sums, int N, int C,
+                                        int S, int splits, float* shared) {
     const int c = blockIdx.x;
     const Part<T> part(c, blockIdx.y, N, C, S, splits);
     float sum_d = 0, sum_dx = 0;
@@ -125,20 +128,21 @@ template <class T>
 __device__ __forceinline__ void gradient(const float* x, Statistics s, float scale, const float* delta, float mean_d,
                                          float mean_dx, float* dx, int c, int N, int C, int S, int splits) {
     const Part<T> part(c, splits - 1 - blockIdx.y, N, C, S, splits);
+    const bool large = (long long)C * N * S > LARGE / 2;
     part.over([&](long long at) { return Two<T>{__ldcs((const T*)x + at), __ldcs((const T*)delta + at)}; },
               [&](Two<T> v, long long at) {
-                  __stcs((T*)dx + at, map(v.x, v.delta, [&](float one, float d) {
-                             return scale * (d - (mean_d + s.normalised(one) * mean_dx));
-                         }));
+                  const auto each = [&](float one, float d) {
+                      return scale * (d - (mean_d + s.normalised(one) * mean_dx));
+                  };
+                  put((T*)dx + at, map(v.x, v.delta, each), large);
               });
 }
 
 // dC/dx = gamma / sigma (delta - mean(delta) - x^ mean(delta x^)); dC/dgamma = sum delta x^, dC/dbeta = sum delta.
-extern "C" __global__ void batch_norm_vjp(const float* __restrict__ x, const float* __restrict__ parts,
-                                          const float* __restrict__ rstd, const float* __restrict__ weight,
-                                          const float* __restrict__ delta, const float* __restrict__ sums,
-                                          float* __restrict__ dx, float* dweight, float* dbias, int N, int C, int S,
-                                          int splits) {
+extern "C" __global__ void __launch_bounds__(THREADS, 4)
+    batch_norm_vjp(const float* __restrict__ x, const float* __restrict__ parts, const float* __restrict__ rstd,
+                   const float* __restrict__ weight, const float* __restrict__ delta, const float* __restrict__ sums,
+                   float* __restrict__ dx, float* dweight, float* dbias, int N, int C, int S, int splits) {
     const int c = C - 1 - blockIdx.x, lane = threadIdx.x % WARP;
     const float n = (float)N * S;
     const Statistics s = {parts[2 * c], parts[2 * c + 1], rstd[c], 0};

@@ -44,7 +44,7 @@ __device__ __forceinline__ Statistics normalise(const float* x, const float* wei
             const Affine to(weight, bias, last - walk.whole);
             v = map(v, [&](float one) { return s.normalised(one) * to.w + to.b; });
             if (silu) v = map(v, [](float z) { return z * sigmoid(z); });
-            __stcs(out + all - 1 - j, v);
+            put(out + all - 1 - j, v, in_shared < all);
         });
     return s;
 }
@@ -97,10 +97,10 @@ __device__ __forceinline__ void gradient(const float* x, Statistics s, const flo
         [&](const Walk&, int j) { return Two<T>{__ldcs(rows + all - 1 - j), __ldcs(deltas + all - 1 - j)}; },
         [&](Two<T> v, const Walk& walk, int j) {
             const Affine to(weight, bias, last - walk.whole);
-            __stcs((T*)(dx + start) + all - 1 - j, map(v.x, v.delta, [&](float one, float d) {
-                       const float xhat = s.normalised(one);
-                       return (to.w * behind(d, xhat, to, silu) - (sum_g + xhat * sum_gx)) * s.rstd;
-                   }));
+            ((T*)(dx + start))[all - 1 - j] = map(v.x, v.delta, [&](float one, float d) {
+                const float xhat = s.normalised(one);
+                return (to.w * behind(d, xhat, to, silu) - (sum_g + xhat * sum_gx)) * s.rstd;
+            });
         });
 }
 

@@ -3,8 +3,8 @@
 //     dC/dx = (g - mean(g) - x^ mean(g x^)) / sigma        dC/dweight = sum over rows of delta x^
 //                                                          dC/dbias   = sum over rows of delta
 //
-// layer_norm_vjp gives dC/dx, a warp or a block per row (team.cuh). layer_norm_weights gives the sums over every splits-th row, to be added
-// up by reduce/columns: x^ is computed again from x, which costs less than to store it.
+// layer_norm_vjp gives dC/dx, a warp or a block per row (team.cuh). layer_norm_weights gives the sums over every splits-th
+// row, to be added up by reduce/columns: x^ is computed again from x, which costs less than to store it.
 #include "norm.cuh"
 #include "team.cuh"
 #define COLUMNS 32

@@ -41,8 +41,9 @@ struct Gradient<Team, 0> {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(512) softmax_vjp(const float* __restrict__ y, const float* __restrict__ delta,
-                                                              float* __restrict__ dx, int rows, int n, int logarithm) {
+extern "C" __global__ void __launch_bounds__(512)
+    softmax_vjp(const float* __restrict__ y, const float* __restrict__ delta, float* __restrict__ dx, int rows, int n,
+                int logarithm) {
     __shared__ float shared[WARP];
     const int row = row_of_team();
     if (row >= rows) return;
