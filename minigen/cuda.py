@@ -63,9 +63,9 @@ class graph:
     an optimiser's ``step``. The first call runs it as it is, with our own kernels (CuPy's matrix products cannot be
     captured). The second one notes what it launches; it and all later calls copy their inputs to the same place,
     replay, and return the same Tensors with new values. Adam's step number and learning rate and dropout's random
-    numbers advance. What else is a Python number stays as it was: where a setting of the optimiser changes, the step is
-    captured again. Inputs of other shapes are a ValueError; a step that asks for values (``.item()``, ``print``,
-    ``if``), or that draws random numbers on the CPU, a RuntimeError that says so.
+    numbers advance. What else is a Python number stays as it was: where a setting of the optimiser changes, or its
+    state is loaded, the step is captured again. Inputs of other shapes are a ValueError; a step that asks for values
+    (``.item()``, ``print``, ``if``), or that draws random numbers on the CPU, a RuntimeError that says so.
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
@@ -79,6 +79,7 @@ class graph:
         self._offset = 0  # what `later` holds on the GPU
         self._settings: list[dict[str, Any]] = []
         self._rates: list[float] = []
+        self._states: list[tuple[Any, Any]] = []  # optimisers, and their states that the launches write to
 
     def __call__(self, *inputs: Tensor) -> Any:
         """One step."""
@@ -92,7 +93,8 @@ class graph:
             with _computing_with(be.ours()):
                 return self._stream.run(lambda: self.step(*self._inputs))
         self._copy(inputs)
-        if self._capture is None or self._settings != self._settings_now():
+        loaded = any(optimizer.state is not state for optimizer, state in self._states)
+        if self._capture is None or loaded or self._settings != self._settings_now():
             return self._captured()
         self._advance()
         self._stream.replay()
@@ -123,6 +125,7 @@ class graph:
             ) from error
         self._offset = capture.blocks
         self._settings, self._rates = self._settings_now(), [float(group["lr"]) for _, group in capture.hypers]
+        self._states = [(optimizer, optimizer.state) for optimizer in capture.optimizers]
         if not self._stream.runs:
             self._stream.replay()
         return self._outputs

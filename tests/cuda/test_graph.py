@@ -1,5 +1,7 @@
 """A captured step is the step: the same losses and parameters as without, through all that changes between replays."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,14 @@ def draws(i, opt):
         minigen.rand(10)
 
 
-@pytest.mark.parametrize("between", [lambda i, opt: None, slower, heavier, draws])
+def restored(i, opt, saved={}):  # noqa: B006 - from one call to a later one
+    if i == 3:
+        saved.update(copy.deepcopy(opt.state_dict()))
+    if i == 5:
+        opt.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("between", [lambda i, opt: None, slower, heavier, draws, restored])
 @pytest.mark.parametrize(("optimizer", "dropout"), [(Adam, 0.0), (Adam, 0.5), (SGD, 0.5)])
 def test_replays_are_steps(gpu, optimizer, dropout, between):
     with minigen.use_backend("cuda"):
