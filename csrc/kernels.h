@@ -30,6 +30,7 @@ struct Conv {
     index N, C, H, W, O, KH, KW, OH, OW;
     index SH, SW, PH, PW, DH, DW;  // stride, padding, dilation
     index G;                       // groups
+    const float* bias = nullptr;   // what each plane of y, or of dx, begins with, a number for each channel; null: zeros
 };
 
 // A tensor with channels: (N, C, S), where S is the product of all sizes after the channels.
@@ -157,6 +158,7 @@ struct Kernels {
     ConvKernel* conv2d[CONV_RUNGS];
     ConvKernel* conv2d_input;
     ConvKernel* conv2d_weight;
+    void (*channel_sums)(const float* x, float* out, const Channels& size);
     Unary *relu, *tanh, *sigmoid;
     Binary *relu_vjp, *tanh_vjp, *sigmoid_vjp, *bce;
     void (*leaky_relu)(const float* x, float slope, float* out, index n);

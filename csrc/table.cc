@@ -27,6 +27,7 @@ const Kernels kernels = {
     {conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit, conv2d_v4_channels, conv2d_v5_winograd},
     conv2d_input,
     conv2d_weight,
+    channel_sums,
     relu,
     tanh,
     sigmoid,

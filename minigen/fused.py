@@ -4,6 +4,10 @@ from . import reference
 from .twin import fused
 
 linear = fused(reference.linear, forward="linear", vjp="linear_vjp")
+conv2d = fused(reference.conv2d, forward="biased_conv2d", vjp="biased_conv2d_vjp")
+conv_transpose2d = fused(
+    reference.conv_transpose2d, forward="biased_conv_transpose2d", vjp="biased_conv_transpose2d_vjp"
+)
 relu = fused(reference.relu, forward="relu", vjp="relu_vjp")
 leaky_relu = fused(reference.leaky_relu, forward="leaky_relu", vjp="leaky_relu_vjp")
 tanh = fused(reference.tanh, forward="tanh", vjp="tanh_vjp")
@@ -29,7 +33,8 @@ group_norm = fused(reference.group_norm, forward="group_norm", vjp="group_norm_v
 group_norm_silu = fused(reference.group_norm_silu, forward="group_norm_silu", vjp="group_norm_silu_vjp")
 
 ALL = (
-    linear, relu, leaky_relu, tanh, sigmoid, bce_with_logits, cross_entropy, batch_norm, embedding,
+    linear, conv2d, conv_transpose2d, relu, leaky_relu, tanh, sigmoid, bce_with_logits, cross_entropy, batch_norm,
+    embedding,
     lstm_cell, gru_cell, rnn, lstm, gru,
     softmax, log_softmax, attention, gelu, silu, softplus, layer_norm, group_norm, group_norm_silu,
     gated_residual,

@@ -3,6 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from minigen.backend.conv import output_size
+
 SIZES = st.sampled_from([0, 1, 2, 3, 5, 7, 16, 17, 33])
 SHAPES = st.lists(st.sampled_from([0, 1, 2, 3, 7, 17]), max_size=3).map(tuple)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -47,6 +49,23 @@ def linear(draw):
     rng = np.random.default_rng(draw(SEEDS))
     bias = rng.uniform(-1, 1, m) if draw(st.booleans()) else None
     return [rng.uniform(-1, 1, (*lead, k)), rng.uniform(-1, 1, (m, k)), bias], {}, LAYOUTS
+
+
+@st.composite
+def convolved(draw, transposed=False):
+    """x (N, C, H, W), w (O, C / groups, KH, KW) and a bias; transposed, x has the O channels and ``size`` is H, W."""
+    groups = draw(st.sampled_from([1, 1, 2]))
+    c, o = (groups * draw(st.sampled_from([1, 2, 17])) for _ in range(2))
+    pair = lambda *numbers: (draw(st.sampled_from(numbers)), draw(st.sampled_from(numbers)))  # noqa: E731
+    kernel, stride, padding, dilation = pair(1, 2, 3), pair(1, 2), pair(0, 1), pair(1, 2)
+    size = (draw(st.sampled_from([5, 6])), draw(st.sampled_from([5, 7])))
+    out = output_size(size, kernel, stride, padding, dilation)
+    n, rng = draw(st.sampled_from([0, 1, 2])), np.random.default_rng(draw(SEEDS))
+    w = rng.uniform(-1, 1, (o, c // groups, *kernel))
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if transposed:
+        return [rng.uniform(-1, 1, (n, o, *out)), w, rng.uniform(-1, 1, c)], {"size": size, **how}, LAYOUTS
+    return [rng.uniform(-1, 1, (n, c, *size)), w, rng.uniform(-1, 1, o)], how, LAYOUTS
 
 
 @st.composite
@@ -173,6 +192,8 @@ def grouped(draw):
 
 CASES = {
     "linear": linear(),
+    "conv2d": convolved(),
+    "conv_transpose2d": convolved(transposed=True),
     "relu": elementwise(),
     "leaky_relu": leaky(),
     "tanh": elementwise(),

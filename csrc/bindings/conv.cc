@@ -47,34 +47,46 @@ Conv conv_sizes(const Array& x, const Array& w, const Array& y, Pair stride, Pai
     return s;
 }
 
-// Calls the kernel, unless the sum over nothing makes all results zero.
-void convolve(ConvKernel* kernel, const Array& first, const Array& second, const Array& out, const Conv& s) {
-    expect_apart({first, second, out});
+// Calls the kernel, unless the sum is one over nothing: then zeros are left, or each channel's bias.
+void convolve(ConvKernel* kernel, const Array& first, const Array& second, const Array& out, const Array& bias, Conv& s) {
+    if (bias.array) bias.expect({out.shape[1]});
+    expect_apart({first, second, out, bias});
     if (out.size() == 0) return;
+    s.bias = bias.data();
     without_lock([&] {
-        if (first.size() == 0 || second.size() == 0) std::memset(out.data(), 0, sizeof(float) * out.size());
-        else kernel(first.data(), second.data(), out.data(), s);
+        if (first.size() > 0 && second.size() > 0) return kernel(first.data(), second.data(), out.data(), s);
+        std::memset(out.data(), 0, sizeof(float) * out.size());
+        const index channels = out.shape[1], plane = out.shape[2] * out.shape[3];
+        for (index i = 0; s.bias && i < out.size(); ++i) out.data()[i] = s.bias[i / plane % channels];
     });
 }
 
 void conv2d(Object x_, Object w_, Object out_, Pair stride, Pair padding, Pair dilation, index groups,
-            const std::string& kernel) {
+            const std::string& kernel, Object bias_) {
     const int which = rung("conv2d", CONV_NAMES, CONV_RUNGS, kernel);
-    const Array x = input("x", x_), w = input("w", w_), out = output("out", out_);
-    const Conv s = conv_sizes(x, w, out, stride, padding, dilation, groups);
-    convolve(kernels().conv2d[which], x, w, out, s);
+    const Array x = input("x", x_), w = input("w", w_), out = output("out", out_), bias = optional_input("bias", bias_);
+    Conv s = conv_sizes(x, w, out, stride, padding, dilation, groups);
+    convolve(kernels().conv2d[which], x, w, out, bias, s);
 }
 
-void conv2d_input(Object g_, Object w_, Object out_, Pair stride, Pair padding, Pair dilation, index groups) {
-    const Array g = input("g", g_), w = input("w", w_), out = output("out", out_);
-    const Conv s = conv_sizes(out, w, g, stride, padding, dilation, groups);
-    convolve(kernels().conv2d_input, g, w, out, s);
+void conv2d_input(Object g_, Object w_, Object out_, Pair stride, Pair padding, Pair dilation, index groups, Object bias_) {
+    const Array g = input("g", g_), w = input("w", w_), out = output("out", out_), bias = optional_input("bias", bias_);
+    Conv s = conv_sizes(out, w, g, stride, padding, dilation, groups);
+    convolve(kernels().conv2d_input, g, w, out, bias, s);
 }
 
 void conv2d_weight(Object g_, Object x_, Object out_, Pair stride, Pair padding, Pair dilation, index groups) {
     const Array g = input("g", g_), x = input("x", x_), out = output("out", out_);
-    const Conv s = conv_sizes(x, out, g, stride, padding, dilation, groups);
-    convolve(kernels().conv2d_weight, g, x, out, s);
+    Conv s = conv_sizes(x, out, g, stride, padding, dilation, groups);
+    convolve(kernels().conv2d_weight, g, x, out, optional_input("bias", py::none()), s);
+}
+
+void channel_sums(Object x_, Object out_) {
+    const Array x = input("x", x_), out = output("out", out_);
+    x.expect_dims(4);
+    out.expect({x.shape[1]});
+    expect_apart({x, out});
+    without_lock([&] { kernels().channel_sums(x.data(), out.data(), {x.shape[0], x.shape[1], x.shape[2] * x.shape[3]}); });
 }
 
 }  // namespace
@@ -82,11 +94,13 @@ void conv2d_weight(Object g_, Object x_, Object out_, Pair stride, Pair padding,
 void bind_conv(py::module_& m) {
     using namespace py::literals;
     m.def("conv2d", conv2d, "x"_a, "w"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "kernel"_a = "",
-          "out (N, O, OH, OW) = x (N, C, H, W) correlated with w (O, C / groups, KH, KW).");
+          "bias"_a = py::none(), "out (N, O, OH, OW) = x (N, C, H, W) correlated with w (O, C / groups, KH, KW), + bias (O).");
     m.def("conv2d_input", conv2d_input, "g"_a, "w"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
-          "out = conv2d's vector-Jacobian product for x: conv2d_transpose's forward pass.");
+          "bias"_a = py::none(),
+          "out = conv2d's vector-Jacobian product for x, + bias (C): conv2d_transpose's forward pass.");
     m.def("conv2d_weight", conv2d_weight, "g"_a, "x"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
           "out = conv2d's vector-Jacobian product for w.");
+    m.def("channel_sums", channel_sums, "x"_a, "out"_a, "The sums over all but the channels of (N, C, H, W).");
 }
 
 }  // namespace minigen

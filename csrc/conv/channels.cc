@@ -68,12 +68,13 @@ struct Layout {
 Product* product_for(index stride, index places) { return stride == 1 ? product_of<1>(places) : product_of<2>(places); }
 
 // y's planes of two blocks of outputs, from the vectors that a product has left
-void turn_back(const float* vectors, index pair, index channels, index pixels, float* y) {
+void turn_back(const float* vectors, index pair, index channels, index pixels, const float* bias, float* y) {
     for (index block = 2 * pair; block < 2 * pair + 2 && block * VL < channels; ++block, vectors += pixels * VL)
-        vectors_to_rows(vectors, one_after_another, y + block * VL * pixels, pixels, lanes(block, channels), pixels);
+        vectors_to_rows(vectors, one_after_another, y + block * VL * pixels, pixels, lanes(block, channels), pixels,
+                        biases(bias, block, lanes(block, channels)));
 }
 
-void forward(const Layout& l, const float* x, const float* w, float* y) {
+void forward(const Layout& l, const float* x, const float* w, const float* bias, float* y) {
     const Conv& s = l.s;
     float* const u = scratch_floats(Scratch::filter, l.OB / 2 * l.lines() * NR);  // [pair of blocks of outputs][tap][channel][NR]
     __builtin_memset(u, 0, sizeof(float) * l.OB / 2 * l.lines() * NR);
@@ -96,7 +97,7 @@ void forward(const Layout& l, const float* x, const float* w, float* y) {
                                                    u + pair * l.lines() * NR, result + (i * l.out_cols + j) * VL);
                 });
             }
-            turn_back(result, pair, l.O, l.P, y + n * s.O * l.P);
+            turn_back(result, pair, l.O, l.P, bias, y + n * s.O * l.P);
         }
     });
 }
@@ -142,7 +143,7 @@ void weight(const Layout& l, const float* g, const float* x, float* dw) {
 }
 
 // dx's phases, each a convolution of g with stride 1 and those taps that reach it.
-void input(const float* g, const float* w, float* dx, const Conv& s) {
+void input(const float* g, const float* w, const float* bias, float* dx, const Conv& s) {
     const index C = s.C / s.G, O = s.O / s.G, T = s.KH * s.KW, P = s.OH * s.OW;
     const index CB = even(ceil_div(C, VL)), OB = ceil_div(O, VL), lines = T * OB * VL, pixels = s.H * s.W;
     const Border tall(s.OH, s.H, s.KH, s.SH, s.PH, s.DH), wide(s.OW, s.W, s.KW, s.SW, s.PW, s.DW);
@@ -192,7 +193,7 @@ void input(const float* g, const float* w, float* dx, const Conv& s) {
                                                  result + ((h + i * s.SH) * s.W + v + j * s.SW) * VL);
                         });
                 }
-            turn_back(result, pair, C, pixels, dx + n * s.C * pixels);
+            turn_back(result, pair, C, pixels, bias, dx + n * s.C * pixels);
         }
     });
 }
@@ -214,7 +215,8 @@ void conv2d_channels(const float* x, const float* w, float* y, const Conv& s) {
     Layout l(s);
     l.tabulate();
     for (index group = 0; group < s.G; ++group)
-        forward(l, x + group * l.C * s.H * s.W, w + group * l.O * l.C * l.T, y + group * l.O * l.P);
+        forward(l, x + group * l.C * s.H * s.W, w + group * l.O * l.C * l.T, s.bias ? s.bias + group * l.O : nullptr,
+                y + group * l.O * l.P);
 }
 
 void conv2d_channels_weight(const float* g, const float* x, float* dw, const Conv& s) {
@@ -227,7 +229,8 @@ void conv2d_channels_weight(const float* g, const float* x, float* dw, const Con
 void conv2d_channels_input(const float* g, const float* w, float* dx, const Conv& s) {
     const index C = s.C / s.G, O = s.O / s.G;
     for (index group = 0; group < s.G; ++group)
-        input(g + group * O * s.OH * s.OW, w + group * O * C * s.KH * s.KW, dx + group * C * s.H * s.W, s);
+        input(g + group * O * s.OH * s.OW, w + group * O * C * s.KH * s.KW, s.bias ? s.bias + group * C : nullptr,
+              dx + group * C * s.H * s.W, s);
 }
 
 }  // namespace VARIANT

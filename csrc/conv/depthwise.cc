@@ -20,10 +20,15 @@ struct Tap {
     float weight;
 };
 
-// out (R rows x V vectors, `last` floats of the last) = sum over taps of weight times the pixels at their offset
-typedef void Tile(const Tap* taps, index count, const float* in, index in_row, float* out, index out_row, index last);
-template <int R, int V> void tile(const Tap* taps, index count, const float* in, index in_row, float* out, index out_row, index last) {
-    vec sum[R][V] = {};
+// out (R rows x V vectors, `last` floats of the last) = bias + sum over taps of weight times the pixels at their offset
+typedef void Tile(const Tap* taps, index count, float bias, const float* in, index in_row, float* out, index out_row, index last);
+template <int R, int V>
+void tile(const Tap* taps, index count, float bias, const float* in, index in_row, float* out, index out_row, index last) {
+    vec sum[R][V];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < V; ++v) sum[r][v] = vec{} + bias;
     for (index k = 0; k < count; ++k) {
         const float *from = in + taps[k].offset, weight = taps[k].weight;
 #pragma GCC unroll 4
@@ -43,11 +48,13 @@ template <int R = TALL> Tile* tile_of(index rows, index vectors) {
     }
     return vectors == 1 ? tile<R, 1> : tile<R, WIDE>;
 }
-void add_taps(const Tap* taps, index count, const float* in, index in_row, float* out, index out_row, index rows, index cols) {
+void add_taps(const Tap* taps, index count, float bias, const float* in, index in_row, float* out, index out_row, index rows,
+              index cols) {
     each_part(rows, TALL, [&](index i, index height) {
         each_part(ceil_div(cols, VL), WIDE, [&](index v, index vectors) {
             const index last = least(VL, cols - (v + vectors - 1) * VL);
-            tile_of(height, vectors)(taps, count, in + i * in_row + v * VL, in_row, out + i * out_row + v * VL, out_row, last);
+            tile_of(height, vectors)(taps, count, bias, in + i * in_row + v * VL, in_row, out + i * out_row + v * VL, out_row,
+                                     last);
         });
     });
 }
@@ -92,7 +99,8 @@ void depthwise_forward(const float* x, const float* w, float* y, const Conv& s) 
         for (index o = 0; o < outputs; ++o) {
             for (index k = 0; k < T; ++k)
                 taps[k] = {image.at(k / s.KW * s.DH, k % s.KW * s.DW), w[(plane % s.C * outputs + o) * T + k]};
-            add_taps(taps, T, image.data, s.SH * image.row_size, y + (plane * outputs + o) * s.OH * s.OW, s.OW, s.OH, s.OW);
+            const float bias = s.bias ? s.bias[plane % s.C * outputs + o] : 0;
+            add_taps(taps, T, bias, image.data, s.SH * image.row_size, y + (plane * outputs + o) * s.OH * s.OW, s.OW, s.OH, s.OW);
         }
     });
 }
@@ -127,8 +135,8 @@ void depthwise_input(const float* g, const float* w, float* dx, const Conv& s) {
         for (index k = 0; k < next; ++k) taps[k] = {offset[k], w[plane % s.C * outputs * T + place[k]]};
         for (index phase = 0; phase < down * across; ++phase) {
             const index h = phase / across, v = phase % across;
-            add_taps(taps + start[phase], start[phase + 1] - start[phase], grad.data, cols, sorted.copy + sorted.at(h, v),
-                     s.SH * sorted.row_size, ceil_div(s.H - h, s.SH), ceil_div(s.W - v, s.SW));
+            add_taps(taps + start[phase], start[phase + 1] - start[phase], s.bias ? s.bias[plane % s.C] : 0, grad.data, cols,
+                     sorted.copy + sorted.at(h, v), s.SH * sorted.row_size, ceil_div(s.H - h, s.SH), ceil_div(s.W - v, s.SW));
         }
         sorted.take_out(0, dx + plane * s.H * s.W);
     });

@@ -99,7 +99,8 @@ template <class At> void forward(const float* x, float* y, const Few& f, const A
             each_part(a.vectors(), ROW_VECTORS, [&](index v, index vectors) {
                 const index last = least(VL, a.count() - (v + vectors - 1) * VL);
                 row_tile_of(maps, vectors, last == VL)(
-                    {f.K, filters + o * f.K, f.K, X + v * VL, f.step, 0, to + o * f.P + v * VL, f.P, last});
+                    {f.K, filters + o * f.K, f.K, X + v * VL, f.step, 0, to + o * f.P + v * VL, f.P, last,
+                     s.bias ? s.bias + group % s.G * f.M + o : nullptr});
             });
         });
     });
@@ -110,6 +111,7 @@ template <class At> void input(const float* g, float* dx, const Few& f, const At
     const float* const w = matrix(s.G * f.K, f.M, [&](index k, index o) { return at(k / f.K * f.M + o, k % f.K); });
     parallel(s.N * s.G, [&](index group) {
         const Padded image = Padded::zeros(f.F, s.H, s.W, s.PH, s.PH, s.PW, s.PW, s.SW);
+        for (index c = 0; c < f.F && s.bias; ++c) fill(image.copy + c * image.plane(), image.plane(), s.bias[group % s.G * f.F + c]);
         float* const X = room_for_windows(f);
         for (index area = 0; area < f.areas(); ++area) {
             const Area a(f, area);
@@ -155,7 +157,7 @@ template <class To> void weight(const float* g, const float* x, const Few& f, co
 // x and y change places, and taps run backwards.
 Conv turned(const Conv& s) {
     const index top = s.DH * (s.KH - 1) - s.PH, left = s.DW * (s.KW - 1) - s.PW;
-    return {s.N, s.O, s.OH, s.OW, s.C, s.KH, s.KW, s.H, s.W, 1, 1, top, left, s.DH, s.DW, s.G};
+    return {s.N, s.O, s.OH, s.OW, s.C, s.KH, s.KW, s.H, s.W, 1, 1, top, left, s.DH, s.DW, s.G, s.bias};
 }
 // Where in w the weight of x's channel c at tap k of the turned convolution lies.
 index turned_weight(const Conv& s, index c, index k) {

@@ -46,13 +46,14 @@ void by_phases(const float* g, const float* w, float* dx, const Conv& s) {
                 gemm({channels, columns, K,
                       {w + group * outputs * channels * T, filter, weight},
                       {grad.data + group * outputs * grad.plane(), tap, window},
-                      {dx + group * channels * s.H * s.W, plane, pixel}});
+                      {dx + group * channels * s.H * s.W, plane, pixel}, nullptr,
+                      {s.bias ? s.bias + group * channels : nullptr}});
         }
 }
 
-// dx's plane (H x W) = the sum of its taps' maps (KH KW x OH OW), each shifted to where it lands.
-void add_taps(const float* maps, float* dx, const Conv& s) {
-    __builtin_memset(dx, 0, sizeof(float) * s.H * s.W);
+// dx's plane (H x W) = its bias and the sum of its taps' maps (KH KW x OH OW), each shifted to where it lands.
+void add_taps(const float* maps, float bias, float* dx, const Conv& s) {
+    fill(dx, s.H * s.W, bias);
     for (index p = 0; p < s.KH; ++p)
         for (index q = 0; q < s.KW; ++q)
             for (index i = 0; i < s.OH; ++i, maps += s.OW) {
@@ -70,6 +71,8 @@ void by_overlap(const float* g, const float* w, float* dx, const Conv& s) {
     const bool direct = P == 1 && s.H == s.KH && s.W == s.KW && s.PH == 0 && s.PW == 0 && s.DH == 1 && s.DW == 1;
     constexpr index LIMIT = index(4) << 20;  // floats of products at a time
     const index images = direct ? s.N : 1 + LIMIT / (rows * P);
+    float* const biases = s.bias && direct ? scratch_floats(Scratch::step, s.G * rows) : nullptr;  // one for each row
+    for (index row = 0; biases && row < s.G * rows; ++row) biases[row] = s.bias[row / T];
     for (index n0 = 0; n0 < s.N; n0 += images) {
         const index count = least(images, s.N - n0);
         for (index group = 0; group < s.G; ++group) {
@@ -87,11 +90,12 @@ void by_overlap(const float* g, const float* w, float* dx, const Conv& s) {
             gemm({rows, count * P, outputs,
                   {w + group * outputs * rows, tap, filter},
                   {g + group * outputs * P, plane, pixel},
-                  {products, map, to}});
+                  {products, map, to}, nullptr, {biases ? biases + group * rows : nullptr}});
             if (direct) continue;
             parallel(count * channels, [&](index task) {
                 const index n = task / channels, c = task % channels;
-                add_taps(products + task * T * P, dx + ((n0 + n) * s.C + group * channels + c) * s.H * s.W, s);
+                const index channel = group * channels + c;
+                add_taps(products + task * T * P, s.bias ? s.bias[channel] : 0, dx + ((n0 + n) * s.C + channel) * s.H * s.W, s);
             });
         }
     }

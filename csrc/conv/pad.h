@@ -5,6 +5,9 @@
 namespace minigen {
 namespace VARIANT {
 
+inline void fill(float* to, index n, float value) {
+    for (index j = 0; j < n; ++j) to[j] = value;
+}
 inline void copy_row(const float* from, float* to, index n) {
     for (index j = 0; j < n; j += VL) store_some(to + j, load_some(from + j, least(VL, n - j)), least(VL, n - j));
 }

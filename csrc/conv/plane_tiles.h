@@ -24,6 +24,7 @@ struct Row {
     index y_row, wanted;
     float* z;
     index z_row, last;
+    const float* bias = nullptr;  // what each row of z begins with; null: zeros
 };
 typedef void RowTile(const Row& t);
 
@@ -33,6 +34,12 @@ template <int R, int V, bool FULL> void row_tile(const Row& t) {
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) __builtin_prefetch(t.z + r * t.z_row + v * VL, 1);
+    if (t.bias) {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; ++v) sum[r][v] += t.bias[r];
+    }
     const float *y = t.y, *w = t.w;
     for (index k = 0; k < t.steps; ++k, y += t.y_row, ++w) {
         vec across[V];
@@ -71,15 +78,17 @@ template <int R = ROW_HEIGHT, int V = ROW_VECTORS> RowTile* row_tile_of(index ro
     return full ? row_tile<R, V, true> : row_tile<R, V, false>;
 }
 
-// to (rows x count pixels) = w (rows x inner) times `inner` planes from here on. `next`: how far from here it goes on after that.
+// to (rows x count pixels) = w (rows x inner) times `inner` planes from here on, plus a bias for each row unless it is null. `next`:
+// how far from here it goes on after that.
 inline void multiply_planes(const float* w, index rows, index inner, const float* from, index from_row, float* to, index to_row,
-                            index count, index next) {
+                            index count, index next, const float* bias = nullptr) {
     const index all = ceil_div(count, VL);
     each_part(all, ROW_VECTORS, [&](index v, index vectors) {
         const index last = least(VL, count - (v + vectors - 1) * VL), wanted = v + vectors < all ? vectors * VL : next - v * VL;
         each_part(rows, ROW_HEIGHT, [&](index r, index height) {
             row_tile_of(height, vectors, last == VL)({inner, w + r * inner, inner, from + v * VL, from_row,
-                                                      r == 0 ? wanted : wanted + 2 * VL, to + r * to_row + v * VL, to_row, last});
+                                                      r == 0 ? wanted : wanted + 2 * VL, to + r * to_row + v * VL, to_row, last,
+                                                      bias ? bias + r : nullptr});
         });
     });
 }

@@ -19,14 +19,14 @@ constexpr index PIXELS = 100;    // of 64 channels: a turned panel of x, which s
 constexpr index PARTS = 8;       // of a weight gradient's sum over images
 constexpr index STRETCH = 1024;  // pixels of an image in one task
 
-// to (rows x P) = w (rows x inner) from (inner x P) for all images and groups
+// to (rows x P) = w (rows x inner) from (inner x P), and the bias, for all images and groups
 void products(const float* w, const float* from, float* to, const Conv& s, index rows, index inner) {
     const index P = s.OH * s.OW, stretches = ceil_div(P, STRETCH);
     parallel(s.N * s.G * stretches, [&](index task) {
         const index group = task / stretches, first = task % stretches * STRETCH, count = least(STRETCH, P - first);
         const index next = first + count < P ? count : inner * P - first;
         multiply_planes(w + group % s.G * rows * inner, rows, inner, from + group * inner * P + first, P, to + group * rows * P + first,
-                        P, count, next);
+                        P, count, next, s.bias ? s.bias + group % s.G * rows : nullptr);
     });
 }
 

@@ -10,5 +10,8 @@ ConvKernel conv2d_v1_direct, conv2d_v2_im2col, conv2d_v3_implicit, conv2d_v4_cha
 ConvKernel conv2d_input;                                            // (g, w, dx), g like y
 ConvKernel conv2d_weight;                                           // (g, x, dw)
 
+// out (C) = the sum over images and pixels of x (N, C, S): the gradient of a bias.
+void channel_sums(const float* x, float* out, const Channels& size);
+
 }  // namespace VARIANT
 }  // namespace minigen

@@ -28,24 +28,28 @@ template <class To> inline void rows_to_vectors(const float* x, index row_stride
     }
 }
 
+// Back, with `begin` added to each vector: a bias.
 template <class From> inline void vectors_to_rows(const float* vectors, const From& from, float* x, index row_stride, index rows,
-                                                  index columns) {
+                                                  index columns, vec begin = vec{}) {
     for (index j = 0; j < columns; j += VL) {
         const index count = least(VL, columns - j);
         vec v[VL] = {};
         if (rows == VL && count == VL) {
 #pragma GCC unroll 16
-            for (int i = 0; i < VL; ++i) v[i] = load(vectors + from(j + i));
+            for (int i = 0; i < VL; ++i) v[i] = load(vectors + from(j + i)) + begin;
             transpose(v);
 #pragma GCC unroll 16
             for (int r = 0; r < VL; ++r) store(x + r * row_stride + j, v[r]);
             continue;
         }
-        for (index i = 0; i < count; ++i) v[i] = load(vectors + from(j + i));
+        for (index i = 0; i < count; ++i) v[i] = load(vectors + from(j + i)) + begin;
         transpose(v);
         for (index r = 0; r < rows; ++r) store_some(x + r * row_stride + j, v[r], count);
     }
 }
+
+// The biases of one block of channels, of which `some` are there.
+inline vec biases(const float* bias, index block, index some) { return bias ? load_some(bias + block * VL, some) : vec{}; }
 
 inline index one_after_another(index j) { return j * VL; }
 

@@ -9,7 +9,7 @@ void minigen::VARIANT::conv2d_v1_direct(const float* x, const float* w, float* y
         for (index o = 0; o < s.O; ++o)
             for (index i = 0; i < s.OH; ++i)
                 for (index j = 0; j < s.OW; ++j) {
-                    float sum = 0;
+                    float sum = s.bias ? s.bias[o] : 0;
                     for (index c = 0; c < channels; ++c)
                         for (index p = 0; p < s.KH; ++p)
                             for (index q = 0; q < s.KW; ++q) {

@@ -20,7 +20,7 @@ void minigen::VARIANT::conv2d_v2_im2col(const float* x, const float* w, float* y
                                 const bool within = h >= 0 && h < s.H && v >= 0 && v < s.W;
                                 *to++ = within ? x[((n * s.C + g * channels + c) * s.H + h) * s.W + v] : 0;
                             }
-            matmul_v7_threads({w + g * outputs * K, outputs, K, K, 1}, {columns, K, P, P, 1},
-                              y + (n * s.O + g * outputs) * P);
+            const Epilogue biased = {s.bias ? s.bias + g * outputs : nullptr};
+            matmul_fused({w + g * outputs * K, outputs, K, K, 1}, {columns, K, P, P, 1}, y + (n * s.O + g * outputs) * P, biased);
         }
 }

@@ -28,5 +28,5 @@ void minigen::VARIANT::conv2d_v3_implicit(const float* x, const float* w, float*
         gemm({outputs, s.N * P, K,
               {w + g * outputs * K, filter, weight},
               {image.data + g * channels * image.plane(), tap, window},
-              {y + g * outputs * P, plane, pixel}});
+              {y + g * outputs * P, plane, pixel}, nullptr, {s.bias ? s.bias + g * outputs : nullptr}});
 }

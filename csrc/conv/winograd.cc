@@ -68,7 +68,8 @@ template <class F> void forward(const float* x, const float* w, float* y, const 
                         store_square(image + c.y_corner(t), c.out_cols * VL, VL, square);
                     }
                     vectors_to_rows(image, [&](index p) { return c.out[p]; },
-                                    y + ((first + i) * s.O + block * VL) * pixels, pixels, lanes(block, c.O), pixels);
+                                    y + ((first + i) * s.O + block * VL) * pixels, pixels, lanes(block, c.O), pixels,
+                                    biases(s.bias ? s.bias + group * c.O : nullptr, block, lanes(block, c.O)));
                 }
         });
     }
@@ -101,7 +102,8 @@ template <class F> void input(const float* g, const float* w, float* dx, const C
                             store_square(to, c.cols * VL, VL, sum);
                         }
                     vectors_to_rows(image, [&](index p) { return c.in[p]; },
-                                    dx + ((first + i) * s.C + block * VL) * pixels, pixels, lanes(block, c.C), pixels);
+                                    dx + ((first + i) * s.C + block * VL) * pixels, pixels, lanes(block, c.C), pixels,
+                                    biases(s.bias ? s.bias + group * c.C : nullptr, block, lanes(block, c.C)));
                 }
         });
     }

@@ -22,6 +22,16 @@ def flop_linear_vjp(args: tuple, out: Any) -> int:
     return 2 * delta.size * w.shape[1] * (bool(mask[0]) + bool(mask[1]))
 
 
+def flop_conv_vjp(args: tuple, out: Any) -> int:
+    (_, w, _), mask, delta = args
+    return 2 * delta.size * w[0].size * (bool(mask[0]) + bool(mask[1]))
+
+
+def flop_conv_transpose_vjp(args: tuple, out: Any) -> int:
+    (x, w, _), mask, _ = args
+    return 2 * x.size * w[0].size * (bool(mask[0]) + bool(mask[1]))
+
+
 def recurrent(weights: int) -> tuple[Callable[[tuple, Any], int], Callable[[tuple, Any], int]]:
     """Argument number ``weights`` is w_ih, then comes w_hh: each multiplies the rows of every step once forward.
 
@@ -59,6 +69,10 @@ FLOP: dict[str, Callable[[tuple, Any], int]] = {
     "conv2d": lambda args, out: 2 * out.size * args[1][0].size,  # w[0]: all taps of one output channel
     "conv2d_input": lambda args, out: 2 * args[0].size * args[1][0].size,
     "conv2d_weight": lambda args, out: 2 * args[0].size * out[0].size,
+    "biased_conv2d": lambda args, out: 2 * out[0].size * args[1][0].size,
+    "biased_conv_transpose2d": lambda args, out: 2 * args[0].size * args[1][0].size,
+    "biased_conv2d_vjp": flop_conv_vjp,
+    "biased_conv_transpose2d_vjp": flop_conv_transpose_vjp,
     "gated_residual": flop_gated,
     "gated_residual_vjp": flop_gated_vjp,
     "rnn": RNN[0],

@@ -122,6 +122,39 @@ class NumpyBackend(Recurrent, Softmax, Smooth, SampleNorm, Gated, Lookup):
     ) -> Array:
         return conv.conv2d_weight(g, x, size, stride, padding, dilation, groups)
 
+    def channel_sums(self, x: Array) -> Array:
+        return self.sum(x, (0, 2, 3), False, x.dtype)  # of (N, C, H, W)
+
+    def biased_conv2d(
+        self, x: Array, w: Array, b: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    ) -> tuple[Array, Any]:
+        how = (stride, padding, dilation, groups)
+        y = self.conv2d(x, w, *how)
+        return np.add(y, b.reshape(-1, 1, 1), out=y), (x, w, how)
+
+    def biased_conv2d_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        x, w, how = saved
+        return (
+            self.conv2d_input(delta, w, x.shape[2:], *how) if mask[0] else None,
+            self.conv2d_weight(delta, x, w.shape[2:], *how) if mask[1] else None,
+            self.channel_sums(delta) if mask[2] else None,
+        )
+
+    def biased_conv_transpose2d(
+        self, x: Array, w: Array, b: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    ) -> tuple[Array, Any]:
+        how = (stride, padding, dilation, groups)
+        y = self.conv2d_input(x, w, size, *how)
+        return np.add(y, b.reshape(-1, 1, 1), out=y), (x, w, how)
+
+    def biased_conv_transpose2d_vjp(self, saved: Any, mask: Sequence[bool], delta: Array) -> tuple[Array | None, ...]:
+        x, w, how = saved  # x stands where conv2d's g does
+        return (
+            self.conv2d(delta, w, *how) if mask[0] else None,
+            self.conv2d_weight(x, delta, w.shape[2:], *how) if mask[1] else None,
+            self.channel_sums(delta) if mask[2] else None,
+        )
+
     unfold, fold = staticmethod(window.unfold), staticmethod(window.fold)
     max_positions = staticmethod(window.max_positions)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import ops
+from .. import fused, ops
 from ..backend.conv import output_size
 from ..tensor import Tensor
 from .check import each_dim, same_dtype, tensor_of, unlifted
@@ -53,10 +53,6 @@ def _pair(n: int, sizes: tuple[int, ...], quiet: int) -> Any:
     return (quiet, *sizes) if n == 1 else sizes
 
 
-def _finished(n: int, y: Tensor, bias: Tensor | None, batched: bool) -> Tensor:
-    return unlifted(y if bias is None else y + bias.reshape(1, -1, 1, 1), n, batched)
-
-
 def _conv(
     name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
     groups: int,
@@ -80,8 +76,11 @@ def _conv(
         raise ValueError(
             f"{name}: kernel {kernel} with dilation {d} is larger than the input {size[-n:]} with padding {p}"
         )
-    y = ops.conv2d(x, _lifted(n, weight), **how, groups=groups)
-    return _finished(n, y, bias, input.ndim == n + 2)
+    if bias is None:
+        y = ops.conv2d(x, _lifted(n, weight), **how, groups=groups)
+    else:
+        y = fused.conv2d(x, _lifted(n, weight), bias, **how, groups=groups)
+    return unlifted(y, n, input.ndim == n + 2)
 
 
 def _conv_transpose(
@@ -105,8 +104,12 @@ def _conv_transpose(
     if any(more):  # whole strides of extra positions: what zeros after the last input would give
         input = ops.pad(input, pad=[width for m in reversed(more) for width in (0, m)])
     how = {"stride": _pair(n, s, 1), "padding": _pair(n, p, 0), "dilation": _pair(n, d, 1)}
-    y = ops.conv2d_input(_lifted(n, input), _lifted(n, weight), size=_pair(n, size, 1), **how, groups=groups)
-    return _finished(n, y, bias, input.ndim == n + 2)
+    x, w, out = _lifted(n, input), _lifted(n, weight), _pair(n, size, 1)
+    if bias is None:
+        y = ops.conv2d_input(x, w, size=out, **how, groups=groups)
+    else:
+        y = fused.conv_transpose2d(x, w, bias, size=out, **how, groups=groups)
+    return unlifted(y, n, input.ndim == n + 2)
 
 
 def conv1d(

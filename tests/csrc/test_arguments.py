@@ -75,6 +75,12 @@ REFUSED = {
         f32(1, 3, 3, 3), f32(4, 2, 2, 2), f32(1, 4, 2, 2), *one_conv)),
     "a gradient's shape": (ValueError, "g must have the shape", lambda: _cpu.conv2d_input(
         f32(1, 4, 3, 2), f32(4, 2, 2, 2), f32(1, 2, 3, 3), *one_conv)),
+    "a convolution's bias": (ValueError, r"bias must have the shape \(4,\), got \(2,\)", lambda: _cpu.conv2d(
+        f32(1, 2, 3, 3), f32(4, 2, 2, 2), f32(1, 4, 2, 2), *one_conv, bias=f32(2))),
+    "a transposed convolution's bias": (ValueError, r"bias must have the shape \(2,\)", lambda: _cpu.conv2d_input(
+        f32(1, 4, 2, 2), f32(4, 2, 2, 2), f32(1, 2, 3, 3), *one_conv, bias=f32(4))),
+    "sums of other channels": (ValueError, r"out must have the shape \(2,\)", lambda: _cpu.channel_sums(
+        f32(1, 2, 3, 3), f32(3))),
     "an image of another size": (ValueError, "g must have the shape", lambda: _cpu.conv2d_weight(
         f32(1, 4, 2, 2), f32(1, 2, 4, 4), f32(4, 2, 2, 2), *one_conv)),
     "statistics": (ValueError, r"mean must have the shape \(3,\)", lambda: _cpu.batch_norm(

@@ -42,8 +42,12 @@ def over_tiles(terms):
     return np.broadcast_to(terms.max(axis=(-2, -1), keepdims=True, initial=0), terms.shape)
 
 
+def biased(y, bias):
+    return y + bias.astype(np.float64).reshape(-1, 1, 1)
+
+
 def check(guarded, close, problem):
-    """All three partial derivatives of S(x, w, g) = <g, conv2d(x, w)>."""
+    """All three partial derivatives of S(x, w, g) = <g, conv2d(x, w)>, those like images with a bias, too."""
     shapes, attributes, seed = problem
     x, w, g = arrays(shapes, seed)
     size, kernel = x.shape[2:], w.shape[2:]
@@ -53,11 +57,18 @@ def check(guarded, close, problem):
         (_cpu.conv2d_weight, (g, x), w.shape, lambda g, x: reference.conv2d_weight(g, x, kernel, *attributes)),
     ]
     for function, inputs, shape, want in expected:
+        wide = [a.astype(np.float64) for a in inputs]
+        exact, terms = want(*wide), over_tiles(want(*map(np.abs, wide)))
         with guarded() as empty:
             out = empty(*shape)
             function(*inputs, out, *attributes)
-            wide = [a.astype(np.float64) for a in inputs]
-            close(out, want(*wide), over_tiles(want(*map(np.abs, wide))))
+            close(out, exact, terms)
+        if function is not _cpu.conv2d_weight:
+            (bias,) = arrays([shape[1:2]], seed)
+            with guarded() as empty:
+                out = empty(*shape)
+                function(*inputs, out, *attributes, bias=bias)
+                close(out, biased(exact, bias), biased(terms, abs(bias)))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -75,13 +86,15 @@ def test_convolution_and_its_gradients(guarded, close, variant, problem):
 def test_every_rung(guarded, close, variant, rung, problem):
     shapes, attributes, seed = problem
     x, w, _ = arrays(shapes, seed)
+    bias = arrays([(len(w),)], seed)[0] if seed % 2 else None
     _cpu.set_variant(variant)
     with guarded() as empty:
         out = empty(*shapes[2])
-        _cpu.conv2d(x, w, out, *attributes, rung)
+        _cpu.conv2d(x, w, out, *attributes, rung, bias)
         wide = x.astype(np.float64), w.astype(np.float64)
-        terms = reference.conv2d(*map(np.abs, wide), *attributes)
-        close(out, reference.conv2d(*wide, *attributes), over_tiles(terms) if "winograd" in rung else terms)
+        exact, terms = reference.conv2d(*wide, *attributes), reference.conv2d(*map(np.abs, wide), *attributes)
+        terms = over_tiles(terms) if "winograd" in rung else terms
+        close(out, *((exact, terms) if bias is None else (biased(exact, bias), biased(terms, abs(bias)))))
 
 
 @st.composite
@@ -170,16 +183,42 @@ def test_the_networks_layers(guarded, close, problem):
 @pytest.mark.parametrize("problem", LAYERS, ids=shape_of)
 def test_any_number_of_threads_gives_the_same_bits(problem):
     shapes, attributes, seed = problem
-    x, w, g = arrays(shapes, seed)
-    for function, inputs, shape in (
-        (_cpu.conv2d, (x, w), g.shape), (_cpu.conv2d_input, (g, w), x.shape), (_cpu.conv2d_weight, (g, x), w.shape),
+    x, w, g, b, c = arrays([*shapes, shapes[2][1:2], shapes[0][1:2]], seed)
+    for function, inputs, shape, bias in (
+        (_cpu.conv2d, (x, w), g.shape, {"bias": b}), (_cpu.conv2d_input, (g, w), x.shape, {"bias": c}),
+        (_cpu.conv2d_weight, (g, x), w.shape, {}),
     ):  # fmt: skip
         results = []
         for threads in (1, 2, 8):
             _cpu.set_num_threads(threads)
             results.append(np.full(shape, np.nan, np.float32))
-            function(*inputs, results[-1], *attributes)
+            function(*inputs, results[-1], *attributes, **bias)
         assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@settings(max_examples=60)
+@given(
+    st.tuples(*[st.sampled_from(sizes) for sizes in ([0, 1, 2, 5], [0, 1, 3, 65, 130], [0, 1, 3, 17], [0, 1, 7, 65])]),
+    st.integers(0, 2**32 - 1),
+)
+def test_sums_of_channels(guarded, close, variant, shape, seed):
+    _cpu.set_variant(variant)
+    (x,) = arrays([shape], seed)
+    results = []
+    for threads in (1, 2, 8):
+        _cpu.set_num_threads(threads)
+        with guarded() as empty:
+            _cpu.channel_sums(x, out := empty(shape[1]))
+            results.append(out.tobytes())
+            close(out, x.astype(np.float64).sum((0, 2, 3)), abs(x).sum((0, 2, 3)))
+    assert len(set(results)) == 1
+
+
+def test_long_chains_of_equal_numbers_keep_their_digits():
+    x, out = np.full((3, 2, 1500, 1501), 0.1, np.float32), np.empty(2, np.float32)
+    _cpu.channel_sums(x, out)
+    np.testing.assert_allclose(out, x.sum((0, 2, 3), dtype=np.float64), rtol=1e-6)  # in float: 1e-2
 
 
 def test_no_channels_give_zeros(guarded):
@@ -188,6 +227,9 @@ def test_no_channels_give_zeros(guarded):
         out = empty(2, 3, 3, 3)
         _cpu.conv2d(x, w, out, (1, 1), (0, 0), (1, 1), 1)
         assert (out == 0).all()
+        bias = np.arange(3, dtype=np.float32)
+        _cpu.conv2d(x, w, out, (1, 1), (0, 0), (1, 1), 1, bias=bias)
+        assert (out == bias.reshape(-1, 1, 1)).all()
     with guarded() as empty:  # a batch without images has a weight gradient of zero
         out = empty(4, 2, 3, 3)
         g, x = np.empty((0, 4, 3, 3), np.float32), np.empty((0, 2, 5, 5), np.float32)

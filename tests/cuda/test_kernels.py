@@ -140,6 +140,23 @@ def test_a_mean_far_from_zero_or_an_outlier_costs_no_digits(S):
             np.testing.assert_allclose(got, want, rtol=close, atol=close)
 
 
+@pytest.mark.parametrize("rung", LADDERS["conv2d"])
+def test_a_layer_with_a_bias_is_one_kernel_where_there_is_one(rung):
+    shape, (O, *size), *how = CONVS[0]  # noqa: E741
+    x, w, b = numbers(*shape), numbers(O + 9, shape[1], *size, seed=1), numbers(O + 9, seed=2)
+    be = CudaBackend(np, Emulated(), "emulator", "cpu", OURS).with_kernel("conv2d", rung)
+    started, run = [], be.launcher.run
+    be.launcher.run = lambda function, *rest: started.append(function.name) or run(function, *rest)
+    y, saved = be.biased_conv2d(x, w, b, *how)
+    assert started == ["conv2d_bias_v4_warp" if rung == "v4_warp" else f"conv2d_{rung}"]
+    want, kept = NumpyBackend().biased_conv2d(*exact([x, w, b]), *how)
+    delta = numbers(*y.shape, seed=3)
+    got = [y, *be.biased_conv2d_vjp(saved, [True] * 3, delta)]
+    want = [want, *NumpyBackend().biased_conv2d_vjp(kept, [True] * 3, exact(delta))]
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=4e-3, atol=(4e-3 if "tf32" in rung else 1e-5) * abs(w).max())
+
+
 def test_every_ladder_has_cases():
     assert CASES.keys() == LADDERS.keys() == OURS.keys()
 

@@ -56,10 +56,15 @@ class Products(NumpyBackend):
     def conv2d(self, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Array:
         if not fast(x, w):
             return super().conv2d(x, w, stride, padding, dilation, groups)
+        return self._convolved(x, w, None, stride, padding, dilation, groups)
+
+    def _convolved(self, x: Array, w: Array, b: Array | None, stride: Pair, padding: Pair, *rest: Any) -> Array:
         h, v = x.shape[2:]
-        size = output_size((h, v), (w.shape[2], w.shape[3]), stride, padding, dilation)
+        size = output_size((h, v), (w.shape[2], w.shape[3]), stride, padding, rest[0])
         out = np.empty((len(x), len(w), *size), F32)
-        _cpu.conv2d(ready(x), ready(w), out, stride, padding, dilation, groups, self.chosen.get("conv2d", ""))
+        _cpu.conv2d(
+            ready(x), ready(w), out, stride, padding, *rest, self.chosen.get("conv2d", ""), ready_or_none(b)
+        )
         return out
 
     def conv2d_input(
@@ -78,6 +83,30 @@ class Products(NumpyBackend):
             return super().conv2d_weight(g, x, size, stride, padding, dilation, groups)
         out = np.empty((g.shape[1], x.shape[1] // groups, *size), F32)
         _cpu.conv2d_weight(ready(g), ready(x), out, stride, padding, dilation, groups)
+        return out
+
+    def biased_conv2d(
+        self, x: Array, w: Array, b: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    ) -> tuple[Array, Any]:
+        if not fast(x, w, b):
+            return super().biased_conv2d(x, w, b, stride, padding, dilation, groups)
+        how = (stride, padding, dilation, groups)
+        return self._convolved(x, w, b, *how), (x, w, how)
+
+    def biased_conv_transpose2d(
+        self, x: Array, w: Array, b: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    ) -> tuple[Array, Any]:
+        if not fast(x, w, b):
+            return super().biased_conv_transpose2d(x, w, b, size, stride, padding, dilation, groups)
+        how = (stride, padding, dilation, groups)
+        out = np.empty((len(x), w.shape[1] * groups, *size), F32)
+        _cpu.conv2d_input(ready(x), ready(w), out, *how, ready(b))
+        return out, (x, w, how)
+
+    def channel_sums(self, x: Array) -> Array:
+        if not fast(x):
+            return super().channel_sums(x)
+        _cpu.channel_sums(ready(x), out := np.empty(x.shape[1], F32))
         return out
 
 

@@ -94,6 +94,15 @@ class Convolution(Channels):
         x, w, y, sizes = self._convolved(x, w, stride, padding, dilation, groups)
         return self._gathered("v4_warp", x, w, y, sizes, groups, self.ready(bias), slope)
 
+    def biased_conv2d(
+        self, x: Array, w: Array, b: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    ) -> tuple[Array, Any]:
+        ours = x.dtype == w.dtype == b.dtype == F32 and max(x.size, w.size) < _MOST
+        if self.rung("conv2d") != "v4_warp" or not ours:
+            return super().biased_conv2d(x, w, b, stride, padding, dilation, groups)
+        how = (stride, padding, dilation, groups)
+        return self.conv2d_bias(x, w, b, 1.0, *how), (x, w, how)
+
     def _convolved(self, x: Array, w: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Any:
         """(x, w, the result to be written, the sizes that the kernels take)"""
         _fit(x.shape, w.shape, None, stride, padding, dilation, groups)
