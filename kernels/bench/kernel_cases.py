@@ -125,6 +125,19 @@ def adams():
         yield run, [params, grads, [0.1 * a for a in m], [a * a for a in v]], None
 
 
+def bends():
+    for n in (1, 3, 4, 1021, 1024, 1030):
+        x = 3 * numbers(n)
+        x[: n // 8] = [0.0, -20.0, 20.0, *[0.5] * n][: n // 8]
+        for name in ("relu", "tanh", "sigmoid", "silu"):
+            yield pair(name, x)
+        yield pair("leaky_relu", x, 0.2)
+        yield pair("gelu", x, "none")
+        yield pair("gelu", x, "tanh")
+        yield pair("bce_with_logits", x, abs(numbers(n, seed=1)) % 1)
+    yield pair("silu", numbers(3, 4, 5).transpose(2, 0, 1))
+
+
 CONVS = [  # N C H W, O KH KW, stride, padding, dilation, groups
     ((2, 3, 9, 8), (4, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((2, 4, 11, 7), (6, 4, 4), (2, 2), (1, 1), (1, 1), 2),
@@ -178,4 +191,5 @@ CASES = {
     "embedding": embeddings,
     "dropout": masks,
     "adam": adams,
+    "pointwise": bends,
 }  # op -> a generator of (run(be, args, deltas), args, deltas)

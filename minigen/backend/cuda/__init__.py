@@ -9,14 +9,15 @@ stands, for NumPy hands a call over to the arrays that it is given (NEP 13, 18 a
     channels.py      batch and group norm
     convolution.py   convolution and its gradients
     updates.py       products of matrices, Adam
+    pointwise.py     activations, binary cross-entropy
     launch.py        how a kernel is started, and the checks before it; in_numba.py: the rungs in Numba
     pretend.py       a GPU for tests; loading.py: which of them there is
 """
 
 from __future__ import annotations
 
-from .updates import Updates
+from .pointwise import Pointwise
 
 
-class CudaBackend(Updates):
+class CudaBackend(Pointwise):
     """NumpyBackend on the arrays of ``xp``."""

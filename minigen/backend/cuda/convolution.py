@@ -51,8 +51,13 @@ class Convolution(Channels):
         rows, columns, k = len(w) // groups, y.size // max(len(w), 1), w.size // max(len(w), 1)
         if rows <= _FEW:
             grid, block = _grid(_THIN, 1, columns, groups)
-            self.launch("conv2d/thin", "conv2d_thin", grid, block, [x, w, y, *sizes, bias, slope])
-            return y
+            splits = self._thin_splits(grid, k)
+            if splits == 1:
+                self.launch("conv2d/thin", "conv2d_thin", grid, block, [x, w, y, *sizes, bias, slope])
+                return y
+            parts, grid = self.xp.empty((splits, *y.shape), F32), (*grid[:2], groups * splits)
+            self.launch("conv2d/thin", "conv2d_thin", grid, block, [x, w, parts, *sizes, None, 1.0])
+            return self._added_parts(parts, y, bias, slope)
         grid, block = _grid(_TILES[rung], rows, columns, groups)
         splits = self._splits(grid, k, y.size)
         grid = (*grid[:2], groups * splits)
@@ -69,6 +74,10 @@ class Convolution(Channels):
     def _splits(self, grid: tuple[int, ...], k: int, size: int) -> int:
         """Among how many blocks to deal out k, so that all multiprocessors have work."""
         return _shares(math.prod(grid), k, size, self.launcher.multiprocessors)
+
+    def _thin_splits(self, grid: tuple[int, ...], k: int) -> int:
+        """The same for thin.cu: some eight blocks for each multiprocessor, with 128 of k or more."""
+        return max(1, min(k // 128, 8 * self.launcher.multiprocessors // max(1, math.prod(grid))))
 
     def _added_parts(self, parts: Array, y: Array, bias: Array | None = None, slope: float = 1.0) -> Array:
         if bias is None and len(parts) > 16:
@@ -125,18 +134,19 @@ class Convolution(Channels):
         sizes = (N, channels * groups, H, W, OC, KH, KW, OH, OW, *stride, *padding, *dilation, groups)
         places = N * -(-H // stride[0]) * -(-W // stride[1])  # of the largest class modulo the stride
         classes = groups * stride[0] * stride[1]
-        if rung in _GATHERED and channels <= _FEW:
-            grid, block = _grid(_THIN, 1, places, classes)
-            self.launch("conv2d/thin", "conv2d_input_thin", grid, block, [g, w, dx, *sizes])
-            return dx
-        grid, block = _grid(_TILES[rung], channels, places, classes)
+        k, thin = OC // groups * -(-KH // stride[0]) * -(-KW // stride[1]), rung in _GATHERED and channels <= _FEW
+        grid, block = _grid(_THIN if thin else _TILES[rung], 1 if thin else channels, places, classes)
         if rung not in _GATHERED:
             self.launch(f"conv2d/{rung}", f"conv2d_input_{rung}", grid, block, [g, w, dx, *sizes])
             return dx
-        splits = self._splits(grid, OC // groups * -(-KH // stride[0]) * -(-KW // stride[1]), dx.size)
+        splits = self._thin_splits(grid, k) if thin else self._splits(grid, k, dx.size)
         out = dx if splits == 1 else self.xp.empty((splits, *dx.shape), F32)
-        args = [g, self.ready(w.transpose(2, 3, 0, 1)), out, *sizes]
-        self.launch(f"conv2d/{rung}", f"conv2d_input_{rung}", (*grid[:2], classes * splits), block, args)
+        grid = (*grid[:2], classes * splits)
+        if thin:
+            self.launch("conv2d/thin", "conv2d_input_thin", grid, block, [g, w, out, *sizes])
+        else:
+            args = [g, self.ready(w.transpose(2, 3, 0, 1)), out, *sizes]
+            self.launch(f"conv2d/{rung}", f"conv2d_input_{rung}", grid, block, args)
         return dx if splits == 1 else self._added_parts(out, dx)
 
     def conv2d_weight(
