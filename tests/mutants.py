@@ -1,4 +1,4 @@
-"""Plants mistakes into a kernel's text: one barrier or one bounds check less, chosen when the kernel runs.
+"""Plants mistakes into a kernel's text: one barrier, one wait or one bounds check less, chosen when the kernel runs.
 
 All mutants of a file are one library, so that they cost one compilation: each barrier becomes
 ``if (mutant != 7) __syncthreads();``, each comparison with a size ``(mutant == 8 || i < n)``, and a test sets
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 TERM = r"(?:\([\w ]+\))?\w+(?:\.\w+)*"
 SKIPPED = r'(?P<skipped>//[^\n]*|/\*.*?\*/|^[ \t]*#[^\n]*|\bfor\s*\((?:[^()]|\([^()]*\))*\))'
-BARRIER = r"(?P<barrier>__sync(?:threads|warp)\([^()]*\));"
+BARRIER = r"(?P<barrier>(?:__sync(?:threads|warp)|wait_copies<[^<>]*>|commit_copies)\([^()]*\));"
 CHECK = (
     rf"(?:(?<=[(&|?=:])|(?<=return))(?P<space>\s*)(?P<left>{TERM}(?:\s*[-+*/%]\s*{TERM})*)\s*(?P<sign><|>=)"
     r"\s*(?P<right>[A-Za-z_]\w*(?:\.\w+)*)(?=\s*(?:\)|&&|\|\||\?|;|:))"

@@ -57,6 +57,7 @@ def counted(rung: Rung) -> Counts:
     grid, block, shared = rung.launch(M, N)
     sizes = [np.int32(n) for n in (M, N, K)]
     strides = np.int32(K), np.int32(1), np.int64(0), np.int32(N), np.int32(1), np.int64(0)
+    kernel.max_dynamic_shared_size_bytes = max(shared, 48 << 10)
     counts = kernel.count(grid, block, (a, b, out, *sizes, *strides), shared)
     if np.abs(out - a.astype(np.float64) @ b).max() > (0.1 if rung.tf32 else 1e-4):
         raise AssertionError(f"{rung.kernel} is wrong: nothing is counted")

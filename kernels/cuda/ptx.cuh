@@ -7,6 +7,22 @@ __device__ __forceinline__ unsigned to_tf32(float x) { return emu::round_to_tf32
 __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
     emu::mma_m16n8k8(d, a, b);
 }
+__device__ __forceinline__ void load_matrices(unsigned& r0, unsigned& r1, unsigned& r2, unsigned& r3, const float* row) {
+    emu::load_matrices(r0, r1, r2, r3, *reinterpret_cast<const float4*>(row));
+}
+template <int BYTES>
+__device__ __forceinline__ void copy_async(float* to, const float* from, bool there) {
+    using T = std::conditional_t<BYTES == 16, float4, float>;
+    const T value = there ? *reinterpret_cast<const T*>(from) : T();
+    emu_copy_later(to, &value, BYTES);
+}
+__device__ __forceinline__ void commit_copies() { emu_commit_copies(); }
+template <int N>
+__device__ __forceinline__ void wait_copies() {
+    for (EmuCopy copy; emu_copy_due(N, &copy);)
+        if (copy.size == 16) *static_cast<float4*>(copy.to) = copy.value;
+        else *static_cast<float*>(copy.to) = copy.value.x;
+}
 __device__ __forceinline__ uint2 wide_product(unsigned a, unsigned b) {
     const unsigned long long p = (unsigned long long)a * b;
     return make_uint2((unsigned)p, (unsigned)(p >> 32));
@@ -28,6 +44,32 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const unsigned (&a)[4], 
     asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// Four matrices of 8 rows of 4 numbers from shared memory, by a warp: lane 8 q + g names row g of matrix q, 16 bytes. Lane
+// 4 g + t gets number t of row g of each: what mma_tf32 wants of a matrix whose k are neighbours (PTX ISA, ldmatrix).
+__device__ __forceinline__ void load_matrices(unsigned& r0, unsigned& r1, unsigned& r2, unsigned& r3, const float* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r0), "=r"(r1), "=r"(r2), "=r"(r3)
+                 : "r"((unsigned)__cvta_generic_to_shared(row)));
+}
+
+// BYTES, 4 or 16, go from global to shared memory while this thread does other things; zeros if they are not there. Both
+// addresses are multiples of BYTES. They have come when the thread has waited; other threads see them after a barrier.
+template <int BYTES>
+__device__ __forceinline__ void copy_async(float* to, const float* from, bool there) {
+    const unsigned address = __cvta_generic_to_shared(to);
+    if (BYTES == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(there ? 16 : 0) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(address), "l"(from), "r"(there ? 4 : 0) : "memory");
+}
+
+// The copies since the last commit are a group; wait until of this thread's groups at most the last N are on their way.
+__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int N>
+__device__ __forceinline__ void wait_copies() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
 }
 
 // The 64 bits of a product: (lower, upper), by one instruction. Of the C++ for it NVRTC 13 makes three.

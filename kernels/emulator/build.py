@@ -20,7 +20,7 @@ from ..source import kernels
 
 HERE = Path(__file__).parent
 INCLUDE = HERE / "include"
-RUNTIME = ("runtime.cc", "tensor_core.cc")
+RUNTIME = ("runtime.cc", "tensor_core.cc", "copies.cc")
 HOOKS = {False: ("unchecked.cc",), True: ("checks.cc", "hooks.cc", "counts.cc")}
 # A GPU joins a product and a sum into one fma, rounded once; so do we, where the processor can. A fiber's stack is
 # small: a function with larger local arrays touches every page on its way down (-fstack-clash-protection), or it would
@@ -115,7 +115,8 @@ def program(text: str, options: Sequence[str], sanitizer: str) -> Path:
         whole = _whole(text, kernels(text))
         with _new_files() as folder:
             (source := folder / "kernel.cc").write_text(whole, encoding="utf-8")
-            objects = [folder / "kernel.o", *(_plain(name, *_REAL) for name in ("threads.cc", "tensor_core.cc"))]
+            runtime = ("threads.cc", *RUNTIME[1:])
+            objects = [folder / "kernel.o", *(_plain(name, *_REAL) for name in runtime)]
             _run([compiler(), *flags, f"-I{INCLUDE}", "-c", str(source), "-o", str(objects[0])])
             _run([compiler(), *SANITIZED[sanitizer], *map(str, objects), "-o", str(folder / "run"), "-pthread", "-lm"])
             os.replace(folder / "run", made)

@@ -216,6 +216,15 @@ void on_access(const void* address, long size, bool write, const void* code) {
     if (launch.counting) on_count(*found.range, at, size, write, found.shared, code);
 }
 
+void on_promise(const void* address, long size, const void* code) {
+    const bool counting = launch.counting;
+    launch.counting = false;  // the copy is counted when it arrives
+    on_access(address, size, true, code);
+    launch.counting = counting;
+    Cell* cell = find(static_cast<const char*>(address), size, true, code).cells;
+    for (long i = 0; cell && i < size / 4; ++i) cell[i].known = 0;
+}
+
 void on_atomic(const void* address, int size, const void* code) {
     const Found found = find(static_cast<const char*>(address), size, true, code);
     if (launch.counting && found.range) on_count(*found.range, static_cast<const char*>(address), size, true, found.shared, code);

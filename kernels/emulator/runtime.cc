@@ -137,6 +137,7 @@ void run_block() {
         Fiber& f = fibers[i];
         prepare(f.context, f.low, f.high, start);
         f.state = READY, f.parity = 0, f.epoch = 0, f.mask = 0;
+        emu_forget_copies(i);
     }
     memset(waiting, 0, sizeof waiting);
     launch.block_epoch = ++launch.epoch;
@@ -278,6 +279,10 @@ unsigned emu_active() {
 
 void emu_atomic(const void* address, int size, const void* code) { on_atomic(address, size, code); }
 void emu_fence() { on_fence(); }
+void emu_promise(void* to, int size, const void* code) {
+    on_promise(to, size, code);
+    for (int i = 0; i < size; i += 4) memcpy(static_cast<char*>(to) + i, &POISON, 4);
+}
 void emu_trap(const char* file, int line) { fail("%s:%d: %s calls __trap", file, line, words(*launch.now)); }
 
 // Python's side: sets up the arguments and ranges, then launches. 0: all went well; 1: emu_failure() has the words.

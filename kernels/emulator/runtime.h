@@ -71,6 +71,7 @@ void on_barrier();  // all threads of the block have arrived
 void on_end();
 void on_access(const void* address, long size, bool write, const void* code);  // code = nullptr: the runtime itself
 void on_atomic(const void* address, int size, const void* code);
+void on_promise(const void* address, long size, const void* code);  // written some time from now on, by a copy
 void on_fence();
 
 }  // namespace emu

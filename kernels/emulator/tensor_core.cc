@@ -25,3 +25,10 @@ extern "C" void emu_mma_m16n8k8(float* d, const unsigned* a, const unsigned* b, 
     }
     emu_flops(2 * 16 * 8 * 8 / 32);
 }
+
+// ldmatrix.sync.aligned.m8n8.x4: lane 8 q + g gives row g of matrix q; lane 4 g + t gets word t of row g of each matrix.
+extern "C" void emu_load_matrices(unsigned* r, const void* row, const char* file, int line) {
+    const char* all = emu_exchange(0xffffffffu, row, 16, "ldmatrix", file, line);
+    const int lane = emu_self()->lane;
+    for (int q = 0; q < 4; ++q) memcpy(r + q, all + 32 * (8 * q + lane / 4) + 4 * (lane % 4), 4);
+}

@@ -94,6 +94,7 @@ void* run(void* number) {
         const Int b = head.backwards ? blocks - 1 - n : n;
         self = {me, {unsigned(b % grid[0]), unsigned(b / grid[0] % grid[1]), unsigned(b / grid[0] / grid[1])},
                 {block[0], block[1], block[2]}, {grid[0], grid[1], grid[2]}, int(u % 32)};
+        emu_forget_copies(index_of(self));
         body(cells.data());
         pthread_barrier_wait(&all);
     }
@@ -144,6 +145,7 @@ unsigned emu_active() {
 
 void emu_atomic(const void*, int, const void*) {}
 void emu_flops(long long) {}
+void emu_promise(void*, int, const void*) {}
 void emu_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 void emu_trap(const char*, int) { stop("a thread calls __trap"); }
 

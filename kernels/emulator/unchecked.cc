@@ -8,6 +8,7 @@ void on_barrier() {}
 void on_end() {}
 void on_access(const void*, long, bool, const void*) {}
 void on_atomic(const void*, int, const void*) {}
+void on_promise(const void*, long, const void*) {}
 void on_fence() {}
 }  // namespace emu
 

@@ -47,12 +47,12 @@ RUNGS = {
         Rung("v5_register_2d", 128, 128, (256,)),
         Rung("v6_vector", 128, 128, (256,)),
         Rung("v7_warp", 128, 128, (256,)),
-        Rung("v8_tf32", 128, 128, (256,), tf32=True, shared=34816),
+        Rung("v8_tf32", 128, 128, (128,), tf32=True, shared=110592),
     )
 }
 WIDE = {
     "v7_warp": Rung("v7_warp", 256, 128, (256,), suffix="_wide"),
-    "v8_tf32": Rung("v8_tf32", 128, 256, (256,), tf32=True, shared=51200, suffix="_wide"),
+    "v8_tf32": Rung("v8_tf32", 128, 256, (256,), tf32=True, shared=165888, suffix="_wide"),
 }
 
 
