@@ -30,6 +30,7 @@ from minigen.backend.cuda.composed import LADDERS, OURS
 from minigen.backend.cuda.loading import VERIFIED, pretend
 
 from . import gpu_peers, gpu_time
+from .gpu_summary import summary
 from .kernel_cases import CASES, exact
 from .publish import PAGES
 
@@ -86,13 +87,13 @@ def measured(be: CudaBackend, parts: list[str], tiny: bool) -> dict[str, Any]:
         except Exception as error:  # a report that stops half-way tells nothing
             result[name] = {"NOT RUN": f"{type(error).__name__}: {error}"}
         print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
-    return result
+    return {"kind": result.pop("kind"), "machine": result.pop("machine"), "summary": summary(result), **result}
 
 
 def machine(be: CudaBackend, tiny: bool) -> dict[str, Any]:
     """What the numbers belong to."""
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    commit = git.stdout or os.environ.get("MINIGEN_COMMIT", "unknown")  # a copy of the files alone has no history
+    commit = os.environ.get("MINIGEN_COMMIT") or git.stdout or "unknown"  # a copy of the files may have no history
     about = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit.strip(),
              "minigen": minigen.__version__, "python": platform.python_version(), "numpy": np.__version__}  # fmt: skip
     if tiny:
@@ -134,15 +135,19 @@ def sanitizer(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, 
     tool = shutil.which("compute-sanitizer")
     if tiny or tool is None:
         return {"NOT RUN": "the emulator looks by itself" if tiny else "compute-sanitizer is not installed"}
-    found = {}
-    for check in ("memcheck", "racecheck"):
+    running = {}
+    for check in ("memcheck", "racecheck"):  # side by side: nothing is timed
         command = [tool, "--tool", check, "--error-exitcode", "9", sys.executable, "-m", "minigen.kernels.bench",
-                   "gpu-report", "--only", "kernels", "--out", "/tmp/minigen-sanitizer"]  # fmt: skip
+                   "gpu-report", "--only", "kernels", "--out", f"/tmp/minigen-{check}"]  # fmt: skip
+        running[check] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    found, end = {}, time.perf_counter() + 100
+    for check, process in running.items():
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-            found[check] = "clean" if done.returncode == 0 else done.stdout[-400:]
+            words, _ = process.communicate(timeout=max(1.0, end - time.perf_counter()))
+            found[check] = "clean" if process.returncode == 0 else words[-400:]
         except subprocess.TimeoutExpired:
-            found[check] = "NOT FINISHED within 120 s"
+            process.kill()
+            found[check] = "NOT FINISHED within 100 s"
     return found
 
 

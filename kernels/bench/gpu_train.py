@@ -117,6 +117,7 @@ def torch_sides(name: str, arrays: list[np.ndarray], missing: dict[str, str]) ->
 
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
+    torch._dynamo.reset()  # networks of other sizes count as reasons to compile no more
     given = [torch.from_numpy(a).cuda() for a in arrays]
     ways: dict[str, Callable[[Any], Callable[[], Any]]] = {
         "eager": lambda nets: partial(step_of(torch, *nets), *given),

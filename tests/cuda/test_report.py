@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from minigen.kernels.bench import command, gpu
+from minigen.kernels.bench.gpu_summary import summary
 
 ELSEWHERE = ("sanitizer", "numba", "triton")  # what the emulator does by itself, and what wants a process of its own
 
@@ -29,7 +30,7 @@ def test_peers_in_their_simulators(tmp_path, part, switch):
 def test_the_whole_report_on_tiny_sizes(tmp_path):
     assert command.run(command.parse(["gpu-report", "--emulator", "--out", str(tmp_path)])) == 0
     result = json.loads((tmp_path / "gpu-emulator.json").read_text())
-    assert result.keys() == {"kind", "machine", *gpu.PARTS}
+    assert result.keys() == {"kind", "machine", "summary", *gpu.PARTS}
     assert not [name for name in gpu.PARTS if name not in ELSEWHERE and "NOT RUN" in result[name]]
     assert all(row["right"] for row in result["kernels"].values())
     assert result["follows"]["follows"]
@@ -59,3 +60,23 @@ def test_a_part_that_fails_is_named_and_stops_no_other(monkeypatch):
     monkeypatch.setattr(gpu, "PARTS", {"a": fail, "b": lambda *args: {"fine": True}})
     result = gpu.measured(None, ["a", "b"], True)
     assert (result["a"], result["b"]) == ({"NOT RUN": "ValueError: oh"}, {"fine": True})
+
+
+def test_the_summary_holds_what_was_measured_beside_what_is_wanted():
+    rows = {
+        "ceilings": {"matmul TF32 TFLOP/s": 400.0},
+        "products": {"v7_warp, 4096": {"share of CuPy": 0.9}, "v8_tf32, 4096": {"TFLOP/s": 200.0}},
+        "convolutions": {
+            "A, conv2d v4_warp": {"cuDNN / ours": 0.5}, "A, conv2d_input v4_warp": {"cuDNN / ours": 2.0},
+            "A, conv2d v1_direct": {"cuDNN / ours": 9.0}, "A, conv2d_bias v4_warp": {"apart / fused": 3.0},
+        },
+        "memory": {"NOT RUN": "why"},
+        "training": {"n1, batch 64, minigen, graph": {"ms": 2.0}, "n1, batch 64, PyTorch eager": {"ms": 5.0}},
+        "numba": {"sum v1_tree": {"C++ / Numba": 0.5}, "a launch by CuPy": {"CuPy, us": 9.0}},
+    }  # fmt: skip
+    assert {name: row["measured"] for name, row in summary(rows).items()} == {
+        "matmul 4096^3, fp32: share of cuBLAS": 0.9, "matmul 4096^3, TF32: share of cuBLAS": 0.5,
+        "convolutions and gradients: cuDNN / ours, geometric mean": pytest.approx(1.0),
+        "N1's step, batch 64: PyTorch eager / minigen, graph": 2.5,
+        "the same rung: CUDA C++'s time / Numba's, geometric mean": 0.5,
+    }  # fmt: skip

@@ -1,0 +1,54 @@
+"""What a GPU's report comes to: each figure that is wanted of a GPU beside what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from minigen.backend.cuda.composed import OURS
+
+CONVOLUTIONS = ("conv2d", "conv2d_input", "conv2d_weight")
+
+
+def summary(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """{what: {"measured", "at least", "aim"}}; a part that did not run leaves its rows out."""
+    products, memory, training = (result.get(part, {}) for part in ("products", "memory", "training"))
+    found: dict[str, dict[str, Any]] = {}
+
+    def note(what: str, measured: float | None, least: float, aim: float) -> None:
+        if measured is not None:
+            found[what] = {"measured": measured, "at least": least, "aim": aim}
+
+    share = number(products, f"{OURS['matmul']}, 4096", "share of CuPy")
+    note("matmul 4096^3, fp32: share of cuBLAS", share, 0.80, 0.95)
+    tf32, most = number(products, "v8_tf32, 4096", "TFLOP/s"), result.get("ceilings", {}).get("matmul TF32 TFLOP/s")
+    note("matmul 4096^3, TF32: share of cuBLAS", tf32 / most if tf32 and isinstance(most, float) else None, 0.40, 0.60)
+    rows = result.get("convolutions", {})
+    last = tuple(f", {op} {OURS[op]}" for op in CONVOLUTIONS)
+    ours = [row["cuDNN / ours"] for name, row in rows.items() if name.endswith(last)]
+    note("convolutions and gradients: cuDNN / ours, geometric mean", mean(ours), 0.6, 1.0)
+    for op in ("softmax", "layer_norm", "group_norm", "batch_norm", "adam"):
+        note(f"{op}: share of a copy", number(memory, f"{op} {OURS[op]}", "share of a copy"), 0.85, 0.95)
+    for n in (64, 128):
+        own = number(training, f"n1, batch {n}, minigen, graph", "ms")
+        for side, least, aim in (("eager", 1.0, 2.0), ("compiled with graphs", 0.5, 1.0), ("graph", 0.5, 1.0)):
+            peer = number(training, f"n1, batch {n}, PyTorch {side}", "ms")
+            ratio = peer / own if peer and own else None
+            note(f"N1's step, batch {n}: PyTorch {side} / minigen, graph", ratio, least, aim)
+    both = [row.get("C++ / Numba") for row in result.get("numba", {}).values() if isinstance(row, dict)]
+    note("the same rung: CUDA C++'s time / Numba's, geometric mean", mean(both), 0.4, 0.7)
+    return found
+
+
+def number(rows: Any, name: str, column: str) -> float | None:
+    """A cell that holds a number; None where the row or the part is missing or says why it did not run."""
+    row = rows.get(name) if isinstance(rows, dict) else None
+    value = row.get(column) if isinstance(row, dict) else None
+    return value if isinstance(value, float) else None
+
+
+def mean(values: Iterable[Any]) -> float | None:
+    """The geometric mean of the numbers among them."""
+    logs = [math.log(v) for v in values if isinstance(v, float)]
+    return math.exp(sum(logs) / len(logs)) if logs else None
