@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from minigen.kernels.source import CUDA, inlined, kernels
 
 import minigen
+from minigen.backend.cuda.composed import LADDERS
 
 EMULATED: set[str] = set()  # launched in this run by the emulator
 SIMULATED: set[str] = set()  # by Numba's simulator
@@ -38,9 +40,10 @@ def verified(path: Path = CUDA / "verified.json") -> dict[str, str]:
 
 
 def belongs(name: str, op: str, rung: str) -> bool:
-    """Is this kernel what computes ``op`` on ``rung``? ``sum``'s are called reduce, one without a ladder has a few."""
+    """Is this kernel part of ``op`` on ``rung``? The sums are called reduce; one without a rung serves them all."""
     name = name.replace("reduce_", "sum_")
-    return name == f"{op}_{rung}" if rung.startswith("v") else name.startswith(op)
+    owner = max((other for other in LADDERS if name.startswith(other)), key=len, default="")
+    return owner == op and (f"_{rung}" in name or not re.search(r"_v\d", name))
 
 
 def names(folder: Path = CUDA) -> list[str]:

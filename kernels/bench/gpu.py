@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,19 +57,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"GPU: NOT RUN: {error}", file=sys.stderr)
         return 1
     before, backend.state.cuda = backend.state.cuda, be
+    parts = [name for name in options.only.split(",") if name] or list(PARTS)
     try:
-        result = measured(be, [name for name in options.only.split(",") if name] or list(PARTS), options.emulator)
+        for result in measured(be, parts, options.emulator):
+            if options.out is not None:  # after each part: what is measured is not lost
+                save(result, options.out)
     finally:
         backend.state.cuda = before
-    text = markdown(result)
-    print(text)
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        stem = options.out / f"gpu-{result['machine']['gpu'].lower().replace(' ', '-')}"
-        stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        stem.with_suffix(".md").write_text(text, encoding="utf-8")
-        if options.out == PAGES and not options.emulator and "NOT RUN" not in result.get("kernels", {"NOT RUN": ""}):
-            VERIFIED.write_text(json.dumps(verdict(result), indent=1) + "\n", encoding="utf-8")
+    print(markdown(result))
+    if options.out == PAGES and not options.emulator and "NOT RUN" not in result.get("kernels", {"NOT RUN": ""}):
+        VERIFIED.write_text(json.dumps(verdict(result), indent=1) + "\n", encoding="utf-8")
     rows = result.get("kernels", {})
     wrong = ["kernels"] if "NOT RUN" in rows else [k for k, v in rows.items() if not v["right"]]
     if wrong:
@@ -77,9 +74,17 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(wrong))
 
 
-def measured(be: CudaBackend, parts: list[str], tiny: bool) -> dict[str, Any]:
-    """Each part by name; one that fails is named with its error and does not stop the others."""
-    result: dict[str, Any] = {"kind": "gpu", "machine": machine(be, tiny)}
+def save(result: dict[str, Any], folder: Path) -> None:
+    """gpu-<name>.json and .md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / f"gpu-{result['machine']['gpu'].lower().replace(' ', '-')}"
+    stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    stem.with_suffix(".md").write_text(markdown(result), encoding="utf-8")
+
+
+def measured(be: CudaBackend, parts: list[str], tiny: bool) -> Iterator[dict[str, Any]]:
+    """The report after each of its parts; one that fails is named with its error and does not stop the others."""
+    about, result = {"kind": "gpu", "machine": machine(be, tiny)}, dict[str, Any]()
     for name in parts:
         began = time.perf_counter()
         try:
@@ -87,7 +92,7 @@ def measured(be: CudaBackend, parts: list[str], tiny: bool) -> dict[str, Any]:
         except Exception as error:  # a report that stops half-way tells nothing
             result[name] = {"NOT RUN": f"{type(error).__name__}: {error}"}
         print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
-    return {"kind": result.pop("kind"), "machine": result.pop("machine"), "summary": summary(result), **result}
+        yield {**about, "summary": summary(result), **result}
 
 
 def machine(be: CudaBackend, tiny: bool) -> dict[str, Any]:
@@ -140,14 +145,14 @@ def sanitizer(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, 
         command = [tool, "--tool", check, "--error-exitcode", "9", sys.executable, "-m", "minigen.kernels.bench",
                    "gpu-report", "--only", "kernels", "--out", f"/tmp/minigen-{check}"]  # fmt: skip
         running[check] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    found, end = {}, time.perf_counter() + 100
+    found, end = {}, time.perf_counter() + 75
     for check, process in running.items():
         try:
             words, _ = process.communicate(timeout=max(1.0, end - time.perf_counter()))
             found[check] = "clean" if process.returncode == 0 else words[-400:]
         except subprocess.TimeoutExpired:
             process.kill()
-            found[check] = "NOT FINISHED within 100 s"
+            found[check] = "NOT FINISHED within 75 s"
     return found
 
 

@@ -164,6 +164,8 @@ def convolutions(name):
             "conv2d_input": plain("conv2d_input", g, w, (H, W), *rest),
             "conv2d_weight": plain("conv2d_weight", g, x, (KH, KW), *rest),
         }[name]
+        if name == "conv2d":
+            yield (lambda be, args, _: [be.biased_conv2d(*args)[0]]), (x, w, numbers(O, seed=3), *rest), None
 
 
 def products():

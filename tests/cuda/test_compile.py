@@ -54,7 +54,6 @@ def test_tensor_cores_and_wide_loads_are_there_where_they_are_claimed(code):
         "matmul_v6_vector": ("LDG.E.128", "LDS.128"),
         "matmul_v7_warp": ("LDG.E.128", "LDS.128"),
         **dict.fromkeys(("matmul_v8_tf32", "matmul_v8_tf32_wide"), ("HMMA", "LDGSTS.E.BYPASS", "LDSM", "LDS.64")),
-        "matmul_v7_warp_wide": ("LDG.E.128", "LDS.128", "STG.E.128"),
         **dict.fromkeys((f"conv2d{what}_v4_warp" for what in WHAT), ("LDG.E.128", "LDS.128", "STG.E.128")),
         "conv2d_bias_v4_warp": ("LDG.E.128", "LDS.128", "STG.E.128"),
         **dict.fromkeys((f"conv2d{what}_v5_tf32" for what in WHAT), ("LDG.E.128", "HMMA")),

@@ -58,7 +58,7 @@ def test_a_part_that_fails_is_named_and_stops_no_other(monkeypatch):
         raise ValueError("oh")
 
     monkeypatch.setattr(gpu, "PARTS", {"a": fail, "b": lambda *args: {"fine": True}})
-    result = gpu.measured(None, ["a", "b"], True)
+    *_, result = gpu.measured(None, ["a", "b"], True)
     assert (result["a"], result["b"]) == ({"NOT RUN": "ValueError: oh"}, {"fine": True})
 
 

@@ -77,6 +77,6 @@ def test_what_one_launch_cannot_do_is_refused(rung):
 
 
 def test_wide_tiles_are_for_products_that_have_many():
-    assert fitting("v7_warp", 1024, 1024, 1, 132) is RUNGS["v7_warp"]
-    assert fitting("v7_warp", 4096, 4096, 1, 132) is WIDE["v7_warp"]
+    assert fitting("v8_tf32", 1024, 1024, 1, 132) is RUNGS["v8_tf32"]
+    assert fitting("v8_tf32", 4096, 4096, 1, 132) is WIDE["v8_tf32"]
     assert fitting("v6_vector", 4096, 4096, 1, 132) is RUNGS["v6_vector"]

@@ -17,6 +17,9 @@ def test_each_kernel_is_listed_once(monkeypatch, tmp_path):
     assert "GPU kernels emulated and compiled: 2 (matmul_v2_coalesced, numba matmul_v1_naive)" in lines
     assert "GPU kernels compiled only: 1 (matmul_v3_shared)" in lines
     assert "GPU kernels verified on H100, day, commit: 2 (adam, matmul_v7_warp)" in lines
+    belonging = {"conv2d_bias_v4_warp": True, "conv2d_thin": True, "conv2d_input_v4_warp": False}
+    assert {name: kernel_report.belongs(name, "conv2d", "v4_warp") for name in belonging} == belonging
+    assert kernel_report.belongs("reduce_columns", "sum", "v3_vector")
     assert any(line.startswith("GPU kernels NOT RUN: ") and "matmul_v8_tf32" in line for line in lines)
 
 

@@ -51,7 +51,6 @@ RUNGS = {
     )
 }
 WIDE = {
-    "v7_warp": Rung("v7_warp", 256, 128, (256,), suffix="_wide"),
     "v8_tf32": Rung("v8_tf32", 128, 256, (256,), tf32=True, shared=165888, suffix="_wide"),
 }
 

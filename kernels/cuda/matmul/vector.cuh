@@ -4,8 +4,7 @@
 #include "quad.cuh"
 
 // A thread's part of a tile of OUTERS x BK numbers, on its way from global memory to shared memory.
-// WHOLE: tiles that lie inside of the matrix, as most do, have a path without a look at its edges, which takes registers.
-template <int THREADS, int OUTERS, int BK, bool WHOLE = false>
+template <int THREADS, int OUTERS, int BK>
 struct Share {
     static constexpr int COUNT = OUTERS * BK / 4 / THREADS;
     static_assert(COUNT * 4 * THREADS == OUTERS * BK && BK % 8 == 0, "every thread moves as much");
@@ -23,16 +22,6 @@ struct Share {
     __device__ __forceinline__ void fetch(const Panel& p, int o0, int k0) {
         const bool along_k = p.inner == 1;
         const bool wide = aligned(p.data) && (along_k ? p.outer % 4 == 0 : p.outer == 1 && p.inner % 4 == 0);
-        if (WHOLE && wide && o0 + OUTERS <= p.count && k0 + BK <= p.K) {
-            const float* corner = p.data + (long long)o0 * p.outer + (long long)k0 * p.inner;
-#pragma unroll
-            for (int n = 0; n < COUNT; ++n) {
-                int o, k;
-                place(along_k, n, o, k);
-                part[n] = load4(corner + (along_k ? (long long)o * p.outer + k : (long long)k * p.inner + o));
-            }
-            return;
-        }
 #pragma unroll
         for (int n = 0; n < COUNT; ++n) {
             int o, k;

@@ -46,6 +46,7 @@ class Composed(NumpyBackend):
     def __init__(self, xp: Any, launcher: Any, name: str, device: str, defaults: dict[str, str]) -> None:
         super().__init__()
         self.xp, self.launcher, self.name, self.device, self.defaults = xp, launcher, name, device, defaults
+        self.tables: dict[Any, Any] = {}  # what updates.py keeps of Adam's
 
     # our own kernels ----------------------------------------------------------------------------------------------
     kernels: ClassVar[dict[str, tuple[str, ...]]] = LADDERS

@@ -12,6 +12,7 @@ from .rows import F32
 
 _MOST = 65535  # blocks along z of one launch
 _CHUNK = 4096  # elements of a parameter that a block updates; adam.cu says the same
+_KEPT = 8  # tables of addresses: a training loop's optimisers
 
 
 class Updates(Convolution):
@@ -78,14 +79,23 @@ class Updates(Convolution):
         if not rows:
             return
         columns = list(zip(*rows, strict=True))
-        addresses = [self.launcher.address(a) for column in columns for a in column]
-        sizes = [w.size for w in columns[0]]
-        where = [(p, c) for p, n in enumerate(sizes) for c in range(-(-n // _CHUNK))]
-        table = self.upload(np.array(addresses, np.uint64))
-        hyper = self.hyper(lr, step)
-        places, counts = (self.upload(np.array(a, np.int32)) for a in (where, sizes))
-        args = [table, places, counts, len(sizes), hyper, beta1, beta2, eps, weight_decay, decoupled]
+        addresses = tuple([self.launcher.address(a) for column in columns for a in column])
+        table, where, sizes = self._tables(addresses, tuple([w.size for w in columns[0]]))
+        args = [table, where, sizes, len(sizes), self.hyper(lr, step), beta1, beta2, eps, weight_decay, decoupled]
         self.launcher("adam/adam", "adam", (len(where),), (256,), args, reachable=[a for row in rows for a in row])
+
+    def _tables(self, addresses: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+        """(the arrays' addresses, the chunks as (parameter, chunk), the sizes) on the GPU, those of late kept."""
+        if self.capture is None and (kept := self.tables.get((addresses, sizes))):
+            return kept
+        where = [(p, c) for p, n in enumerate(sizes) for c in range(-(-n // _CHUNK))]
+        made = tuple([self.upload(np.array(a, kind)) for a, kind in
+                      ((addresses, np.uint64), (where, np.int32), (sizes, np.int32))])  # fmt: skip
+        if self.capture is None:
+            if len(self.tables) >= _KEPT:
+                self.tables.pop(next(iter(self.tables)))
+            self.tables[addresses, sizes] = made
+        return made
 
     def hyper(self, lr: float, step: int) -> Any:
         """(lr, step) in the GPU's memory. A captured step counts by itself, from one step before."""
