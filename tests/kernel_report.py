@@ -35,8 +35,10 @@ def verified(path: Path = CUDA / "verified.json") -> dict[str, str]:
     if not path.exists():
         return {}
     report = json.loads(path.read_text(encoding="utf-8"))
-    words = f"{report['gpu']}, {report['date']}, {report['commit']}"
-    return {name: words for op, rung in map(str.split, report["rungs"]) for name in names() if belongs(name, op, rung)}
+    return {
+        name: f"{report['gpu']}, {report['date']}, {commit}"
+        for rung, commit in report["rungs"].items() for name in names() if belongs(name, *rung.split())
+    }  # fmt: skip
 
 
 def belongs(name: str, op: str, rung: str) -> bool:

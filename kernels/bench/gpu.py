@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     before, backend.state.cuda = backend.state.cuda, be
     parts = [name for name in options.only.split(",") if name] or list(PARTS)
     try:
-        for result in measured(be, parts, options.emulator):
+        for result in measured(be, parts, options.emulator, earlier(be, options)):
             if options.out is not None:  # after each part: what is measured is not lost
                 save(result, options.out)
     finally:
@@ -67,32 +67,49 @@ def run(options: argparse.Namespace) -> int:
     print(markdown(result))
     if options.out == PAGES and not options.emulator and "NOT RUN" not in result.get("kernels", {"NOT RUN": ""}):
         VERIFIED.write_text(json.dumps(verdict(result), indent=1) + "\n", encoding="utf-8")
-    rows = result.get("kernels", {})
+    rows = result.get("kernels", {}) if "kernels" in parts else {}
     wrong = ["kernels"] if "NOT RUN" in rows else [k for k, v in rows.items() if not v["right"]]
     if wrong:
         print(f"WRONG: {', '.join(wrong)}", file=sys.stderr)
     return int(bool(wrong))
 
 
+def stem_of(about: dict[str, Any], folder: Path) -> Path:
+    return folder / f"gpu-{about['gpu'].lower().replace(' ', '-')}"
+
+
+def earlier(be: CudaBackend, options: argparse.Namespace) -> dict[str, Any]:
+    """What has been reported of this GPU before, where only some parts are measured now: the others are kept."""
+    if not (options.only and options.out):
+        return {}
+    file = stem_of(machine(be, options.emulator), options.out).with_suffix(".json")
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
 def save(result: dict[str, Any], folder: Path) -> None:
     """gpu-<name>.json and .md."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"gpu-{result['machine']['gpu'].lower().replace(' ', '-')}"
+    stem = stem_of(result["machine"], folder)
     stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     stem.with_suffix(".md").write_text(markdown(result), encoding="utf-8")
 
 
-def measured(be: CudaBackend, parts: list[str], tiny: bool) -> Iterator[dict[str, Any]]:
+def measured(
+    be: CudaBackend, parts: list[str], tiny: bool, before: dict[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
     """The report after each of its parts; one that fails is named with its error and does not stop the others."""
-    about, result = {"kind": "gpu", "machine": machine(be, tiny)}, dict[str, Any]()
+    about, before = machine(be, tiny), before or {}
+    result = {name: rows for name, rows in before.items() if name in PARTS}
+    commits = dict(before.get("commits", {}))
     for name in parts:
         began = time.perf_counter()
         try:
             result[name] = PARTS[name](be, tiny, result)
         except Exception as error:  # a report that stops half-way tells nothing
             result[name] = {"NOT RUN": f"{type(error).__name__}: {error}"}
+        commits[name] = about["commit"]
         print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
-        yield {**about, "summary": summary(result), **result}
+        yield {"kind": "gpu", "machine": about, "commits": commits, "summary": summary(result), **result}
 
 
 def machine(be: CudaBackend, tiny: bool) -> dict[str, Any]:
@@ -157,11 +174,11 @@ def sanitizer(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, 
 
 
 def verdict(result: dict[str, Any]) -> dict[str, Any]:
-    """What verified.json holds: every rung whose cases came out right, and of each op the best of them, the default."""
-    rights = [name for name, row in result["kernels"].items() if row["right"]]
-    keys = ("gpu", "capability", "date", "commit")
+    """What verified.json holds: every rung whose cases came out right with the commit that they did at, and of each op
+    the best of them, the default."""
+    rights = {name: result["commits"]["kernels"] for name, row in result["kernels"].items() if row["right"]}
     best = {op: rung for op, rung in OURS.items() if f"{op} {rung}" in rights}
-    return {**{k: result["machine"][k] for k in keys}, "kernels": best, "rungs": rights}
+    return {**{k: result["machine"][k] for k in ("gpu", "capability", "date")}, "kernels": best, "rungs": rights}
 
 
 def device(be: CudaBackend, value: Any) -> Any:
@@ -219,9 +236,10 @@ def markdown(result: dict[str, Any]) -> str:
     about = result["machine"]
     lines = [f"# {about['gpu']}", "", ", ".join(f"{k} {v}" for k, v in about.items() if k != "gpu"), ""]
     for part, rows in result.items():
-        if part in ("machine", "kind"):
+        if part in ("machine", "kind", "commits"):
             continue
-        lines += [f"## {part}", ""]
+        commit = result["commits"].get(part)
+        lines += [f"## {part}{f' (at {commit})' if commit else ''}", ""]
         table = {k: v for k, v in rows.items() if isinstance(v, dict)}
         if table:
             columns = list(dict.fromkeys(key for row in table.values() for key in row))

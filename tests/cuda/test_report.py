@@ -30,7 +30,7 @@ def test_peers_in_their_simulators(tmp_path, part, switch):
 def test_the_whole_report_on_tiny_sizes(tmp_path):
     assert command.run(command.parse(["gpu-report", "--emulator", "--out", str(tmp_path)])) == 0
     result = json.loads((tmp_path / "gpu-emulator.json").read_text())
-    assert result.keys() == {"kind", "machine", "summary", *gpu.PARTS}
+    assert result.keys() == {"kind", "machine", "commits", "summary", *gpu.PARTS}
     assert not [name for name in gpu.PARTS if name not in ELSEWHERE and "NOT RUN" in result[name]]
     assert all(row["right"] for row in result["kernels"].values())
     assert result["follows"]["follows"]
@@ -47,10 +47,20 @@ def test_without_a_gpu_it_says_so(monkeypatch, capsys):
 
 
 def test_what_is_wrong_is_no_default():
-    about = {"gpu": "X", "capability": "9.0", "date": "2026-01-01", "commit": "abc"}
+    about = {"gpu": "X", "capability": "9.0", "date": "2026-01-01"}
     rows = {"softmax v3_vector": {"right": True}, "sum v3_vector": {"right": False}}
-    verdict = gpu.verdict({"machine": about, "kernels": rows})
-    assert verdict == {**about, "kernels": {"softmax": "v3_vector"}, "rungs": ["softmax v3_vector"]}
+    verdict = gpu.verdict({"machine": {**about, "driver": 1}, "commits": {"kernels": "abc"}, "kernels": rows})
+    assert verdict == {**about, "kernels": {"softmax": "v3_vector"}, "rungs": {"softmax v3_vector": "abc"}}
+
+
+def test_what_was_measured_before_is_kept_with_its_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpu, "PARTS", {"starts": lambda *args: {"x": 1.0}, "follows": lambda *args: {"follows": True}})
+    for part, commit in (("starts", "abc"), ("follows", "def")):
+        monkeypatch.setenv("MINIGEN_COMMIT", commit)
+        assert command.run(command.parse(["gpu-report", "--emulator", "--only", part, "--out", str(tmp_path)])) == 0
+    result = json.loads((tmp_path / "gpu-emulator.json").read_text())
+    assert result["commits"] == {"starts": "abc", "follows": "def"} and result["starts"] == {"x": 1.0}
+    assert "## starts (at abc)" in (tmp_path / "gpu-emulator.md").read_text()
 
 
 def test_a_part_that_fails_is_named_and_stops_no_other(monkeypatch):

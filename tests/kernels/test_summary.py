@@ -9,7 +9,7 @@ def test_each_kernel_is_listed_once(monkeypatch, tmp_path):
     monkeypatch.setattr(kernel_report, "EMULATED", {"matmul_v1_naive", "matmul_v2_coalesced"})
     monkeypatch.setattr(kernel_report, "COMPILED", {"matmul_v2_coalesced", "matmul_v3_shared", "numba matmul_v1_naive"})
     monkeypatch.setattr(kernel_report, "SIMULATED", {"numba matmul_v1_naive"})
-    report = {"gpu": "H100", "date": "day", "commit": "commit", "rungs": ["matmul v7_warp", "adam cuda"]}
+    report = {"gpu": "H100", "date": "day", "rungs": {"matmul v7_warp": "commit", "adam cuda": "commit"}}
     (tmp_path / "verified.json").write_text(json.dumps(report))
     assert kernel_report.verified(tmp_path / "absent.json") == {}
     lines = list(kernel_report.lines(kernel_report.verified(tmp_path / "verified.json")))

@@ -1,4 +1,4 @@
-// Convolution and its two gradients on tensor cores: v4_warp's product with the inner loop of matmul's v8_tf32.
+// Convolution and its two gradients on tensor cores: v4_warp's product with the instruction of matmul's v8_tf32.
 //
 // A warp makes 64 x 32 elements as 4 x 4 squares of 16 x 8, each by one mma.sync per 8 k. The operands keep 10 bits of
 // their fractions (TF32), so a product is off by up to 2^-10: this rung is asked for by name and never the default.
