@@ -52,6 +52,8 @@ def sums():
         ((2, 5000), (1,)), ((2, 16384), (1,)),
     ]:  # fmt: skip
         yield plain("sum", numbers(*shape), axes, False, np.dtype(np.float32))
+    for shape in ((1, 1, 1, 1), (5, 3, 4, 7), (2, 33, 2, 2)):
+        yield plain("channel_sums", numbers(*shape))
 
 
 def rows(name):

@@ -92,6 +92,12 @@ class Rows(Composed):
             return self.columns(self.ready(x), rows, n).reshape(kept)
         return super().sum(x, axes, keepdims, dtype)
 
+    def channel_sums(self, x: Array) -> Array:
+        if self.rung("sum") is None or x.dtype != F32 or not x.size:
+            return super().channel_sums(x)
+        rows = self.sum(x.reshape(-1, math.prod(x.shape[2:])), (1,), False, F32)  # one for each image and channel
+        return self.columns(rows, *x.shape[:2])
+
     def columns(self, x: Array, rows: int, n: int) -> Array:
         """The sums of the columns of a matrix (rows, n)."""
         blocks = -(-n // 32)
