@@ -68,7 +68,15 @@ def saved(folder: Path) -> list[dict[str, Any]]:
 
 def texts(results: list[dict[str, Any]]) -> dict[str, str]:
     """{file name: content} of all pages."""
+    from .gpu import markdown
+
+    gpus = {f"{r['file']}.md": r for r in results if r.get("kind") == "gpu"}
+    results = [r for r in results if r.get("kind") != "gpu"]
     found = {"README.md": report.markdown(results)}
+    if gpus:
+        links = [f"- [{r['machine']['gpu']}]({name})" for name, r in gpus.items()]
+        found["README.md"] += "\n".join(["", "## On GPUs", "", *links, ""])
+    found |= {name: markdown({k: v for k, v in r.items() if k != "file"}) for name, r in gpus.items()}
     ladders = [result for result in results if result["command"] == "ladder"]
     if ladders:
         found["ladder.md"] = walk.page(ladders, ROOT / "csrc")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from kernel_report import names
 from minigen.kernels.bench.kernel_cases import CASES, exact, numbers
+from minigen.kernels.cuda.matmul import WIDE
 
 from minigen.backend.cuda import CudaBackend
 from minigen.backend.cuda.composed import LADDERS, OURS
@@ -59,6 +60,27 @@ def test_what_no_op_calls(sanitizer):
     be, how = backend(sanitizer), ((1, 1), (1, 1), (1, 1), 1)
     v = NumpyBackend().conv2d(exact(x), exact(w), *how) + bias.reshape(1, -1, 1, 1)
     compare([be.conv2d_bias(x, w, bias, 0.0, *how)], [np.maximum(v, 0)], "v4_warp")
+    x, w = numbers(1, 8, 6, 6), numbers(6, 8, 3, 3, seed=1)  # many rows, and k in two shares
+    y = NumpyBackend().conv2d(exact(x), exact(w), *how)
+    for rung in ("v4_warp", "v5_tf32"):
+        chosen = be
+        for op in ("conv2d", "conv2d_input", "conv2d_weight"):
+            chosen = chosen.with_kernel(op, rung)
+        compare([chosen.conv2d(x, w, *how)], [y], rung)
+        g = y.astype(np.float32)
+        back = NumpyBackend().conv2d_input(y, exact(w), (6, 6), *how)
+        compare([chosen.conv2d_input(g, w, (6, 6), *how)], [back], rung)
+        back = NumpyBackend().conv2d_weight(y, exact(x), (3, 3), *how)
+        compare([chosen.conv2d_weight(g, x, (3, 3), *how)], [back], rung)
+    logits, target = numbers(3), abs(numbers(3, seed=1)) % 1
+    loss, saved = be.bce_with_logits(logits, target)
+    compare([loss], [NumpyBackend().bce_with_logits(exact(logits), exact(target))[0]], "cuda")
+    compare([be.bce_with_logits_vjp(saved, (True, True), loss)[1]], [-loss * logits], "cuda")
+    a, b, c, wide = numbers(5, 9), numbers(9, 7, seed=1), np.empty((5, 7), np.float32), WIDE["v8_tf32"]
+    grid, block, shared = wide.launch(5, 7)
+    args = [a, b, c, 5, 7, 9, 9, 1, 0, 7, 1, 0]
+    be.launcher(f"matmul/{wide.name}", wide.kernel, grid, block, args, shared, views=True)
+    compare([c], [exact(a) @ exact(b)], wide.name)
     hyper, later = np.ones(2), np.zeros(1, np.int64)
     be.launch("adam/adam", "advance", (1,), (1,), [hyper, later, 3])
     assert hyper[1] == 2 and later[0] == 3
