@@ -30,7 +30,7 @@ from minigen.backend.cuda.composed import LADDERS, OURS
 from minigen.backend.cuda.loading import VERIFIED, pretend
 
 from . import gpu_peers, gpu_time
-from .gpu_summary import summary
+from .gpu_summary import markdown, summary
 from .kernel_cases import CASES, exact
 from .publish import PAGES
 
@@ -229,30 +229,3 @@ def steps(where: str, count: int, captured: bool) -> list[float]:
 PARTS: dict[str, Callable[[CudaBackend, bool, dict[str, Any]], Any]] = {
     "kernels": kernels, "sanitizer": sanitizer, "follows": follows, **gpu_time.PARTS, **gpu_peers.PARTS,
 }  # fmt: skip
-
-
-def markdown(result: dict[str, Any]) -> str:
-    """The report as tables."""
-    about = result["machine"]
-    lines = [f"# {about['gpu']}", "", ", ".join(f"{k} {v}" for k, v in about.items() if k != "gpu"), ""]
-    for part, rows in result.items():
-        if part in ("machine", "kind", "commits"):
-            continue
-        commit = result["commits"].get(part)
-        lines += [f"## {part}{f' (at {commit})' if commit else ''}", ""]
-        table = {k: v for k, v in rows.items() if isinstance(v, dict)}
-        if table:
-            columns = list(dict.fromkeys(key for row in table.values() for key in row))
-            lines += [f"| {' | '.join(['', *columns])} |", "|" + "---|" * (len(columns) + 1)]
-            lines += [f"| {' | '.join([k, *[said(row.get(c, '')) for c in columns]])} |" for k, row in table.items()]
-            lines.append("")
-        lines += [f"{k}: {said(v)}\n" for k, v in rows.items() if k not in table]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def said(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "NO"
-    if isinstance(value, list):
-        return ", ".join(map(said, value))
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What a GPU's report comes to: each figure that is wanted of a GPU beside what was measured."""
+"""What a GPU's report comes to: each figure that is wanted of a GPU beside what was measured, and all of it as tables."""
 
 from __future__ import annotations
 
@@ -52,3 +52,30 @@ def mean(values: Iterable[Any]) -> float | None:
     """The geometric mean of the numbers among them."""
     logs = [math.log(v) for v in values if isinstance(v, float)]
     return math.exp(sum(logs) / len(logs)) if logs else None
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The report as tables."""
+    about = result["machine"]
+    lines = [f"# {about['gpu']}", "", ", ".join(f"{k} {v}" for k, v in about.items() if k != "gpu"), ""]
+    for part, rows in result.items():
+        if part in ("machine", "kind", "commits"):
+            continue
+        commit = result["commits"].get(part)
+        lines += [f"## {part}{f' (at {commit})' if commit else ''}", ""]
+        table = {k: v for k, v in rows.items() if isinstance(v, dict)}
+        if table:
+            columns = list(dict.fromkeys(key for row in table.values() for key in row))
+            lines += [f"| {' | '.join(['', *columns])} |", "|" + "---|" * (len(columns) + 1)]
+            lines += [f"| {' | '.join([k, *[said(row.get(c, '')) for c in columns]])} |" for k, row in table.items()]
+            lines.append("")
+        lines += [f"{k}: {said(v)}\n" for k, v in rows.items() if k not in table]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, list):
+        return ", ".join(map(said, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import options, report, walk
+from .gpu_summary import markdown
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "benchmarks"
@@ -68,8 +69,6 @@ def saved(folder: Path) -> list[dict[str, Any]]:
 
 def texts(results: list[dict[str, Any]]) -> dict[str, str]:
     """{file name: content} of all pages."""
-    from .gpu import markdown
-
     gpus = {f"{r['file']}.md": r for r in results if r.get("kind") == "gpu"}
     results = [r for r in results if r.get("kind") != "gpu"]
     found = {"README.md": report.markdown(results)}
