@@ -1,4 +1,4 @@
-"""What a GPU's report comes to: each figure that is wanted of a GPU beside what was measured, and all of it as tables."""
+"""What a GPU's report comes to: each wanted figure beside what was measured, and all of it as tables."""
 
 from __future__ import annotations
 
