@@ -106,7 +106,8 @@ def save_curves(
         axes.set_title(title, color=_INK)
         axes.set_xlabel(x)
         axes.grid(alpha=0.2)
-        axes.legend()
+        if axes.get_legend_handles_labels()[0]:  # a panel whose columns a run did not write stays empty
+            axes.legend()
     figure.savefig(path, dpi=110)
 
 
