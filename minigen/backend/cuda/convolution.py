@@ -49,27 +49,20 @@ class Convolution(Channels):
         slope: float = 1.0,
     ) -> Array:  # fmt: skip
         rows, columns, k = len(w) // groups, y.size // max(len(w), 1), w.size // max(len(w), 1)
-        if rows <= _FEW:
-            grid, block = _grid(_THIN, 1, columns, groups)
-            splits = self._thin_splits(grid, k)
-            if splits == 1:
-                self.launch("conv2d/thin", "conv2d_thin", grid, block, [x, w, y, *sizes, bias, slope])
-                return y
-            parts, grid = self.xp.empty((splits, *y.shape), F32), (*grid[:2], groups * splits)
-            self.launch("conv2d/thin", "conv2d_thin", grid, block, [x, w, parts, *sizes, None, 1.0])
-            return self._added_parts(parts, y, bias, slope)
-        grid, block = _grid(_TILES[rung], rows, columns, groups)
-        splits = self._splits(grid, k, y.size)
-        grid = (*grid[:2], groups * splits)
-        if splits > 1:
-            parts = self.xp.empty((splits, *y.shape), F32)
-            self.launch(f"conv2d/{rung}", f"conv2d_{rung}", grid, block, [x, w, parts, *sizes])
-            return self._added_parts(parts, y, bias, slope)
-        if bias is None:
-            self.launch(f"conv2d/{rung}", f"conv2d_{rung}", grid, block, [x, w, y, *sizes])
+        thin = rows <= _FEW
+        grid, block = _grid(_THIN if thin else _TILES[rung], 1 if thin else rows, columns, groups)
+        splits = self._thin_splits(grid, k) if thin else self._splits(grid, k, y.size)
+        whole = splits == 1  # else the bias comes when the parts are added
+        out, grid = y if whole else self.xp.empty((splits, *y.shape), F32), (*grid[:2], groups * splits)
+        args = [x, w, out, *sizes]
+        if thin:
+            args += [bias, slope] if whole else [None, 1.0]
+            self.launch("conv2d/thin", "conv2d_thin", grid, block, args)
+        elif whole and bias is not None:
+            self.launch(f"conv2d/{rung}", f"conv2d_bias_{rung}", grid, block, [*args, bias, slope])
         else:
-            self.launch(f"conv2d/{rung}", f"conv2d_bias_{rung}", grid, block, [x, w, y, *sizes, bias, slope])
-        return y
+            self.launch(f"conv2d/{rung}", f"conv2d_{rung}", grid, block, args)
+        return y if whole else self._added_parts(out, y, bias, slope)
 
     def _splits(self, grid: tuple[int, ...], k: int, size: int) -> int:
         """Among how many blocks to deal out k, so that all multiprocessors have work."""
