@@ -1,4 +1,4 @@
-"""Is generated text like its corpus, and is it more than a copy?"""
+"""Is generated text like its corpus, and is it more than a copy, of that or of itself?"""
 
 from __future__ import annotations
 
@@ -21,4 +21,13 @@ def longest_copy(generated: str, corpus: str) -> str:
     for start in range(len(generated)):
         while start + len(best) < len(generated) and generated[start : start + len(best) + 1] in corpus:
             best = generated[start : start + len(best) + 1]
+    return best
+
+
+def longest_repeat(text: str) -> str:
+    """The longest run of characters that ``text`` has twice, the two may overlap: of a text in circles, nearly all."""
+    best = ""
+    for start in range(len(text)):
+        while text.find(text[start : start + len(best) + 1], start + 1) >= 0:
+            best = text[start : start + len(best) + 1]
     return best

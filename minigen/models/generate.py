@@ -3,7 +3,9 @@
     p_i = softmax(logit_i / temperature)
 
 Temperature 0 takes the likeliest; below 1 sharpens, above 1 flattens. ``top_k`` keeps the k likeliest tokens, ``top_p``
-the fewest likeliest that make up the probability p (nucleus sampling: Holtzman 2020, equation 2).
+the fewest likeliest that make up the probability p (nucleus sampling: Holtzman 2020, equation 2). At a low temperature
+a text goes in circles; ``no_repeat_ngram_size`` (Paulus 2018, section 2.5) leaves out each token that would end a row
+of so many tokens that was said before.
 """
 
 from __future__ import annotations
@@ -82,22 +84,53 @@ def _locate(weights: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def generate(
     model: Any, prompt: Iterable[int], n: int, temperature: float = 1.0, top_k: int | None = None,
-    top_p: float | None = None, generator: Generator | None = None,
+    top_p: float | None = None, no_repeat_ngram_size: int | None = None, generator: Generator | None = None,
 ) -> Iterator[int]:  # fmt: skip
     """Yields n tokens that continue ``prompt``, each as soon as it is drawn. Same generator state, same text.
 
     model: ``step(tokens (1, T), state) -> (logits (1, T, V), state)`` and ``shortened``; put into evaluation mode here.
-    Raises ValueError for an empty prompt.
+    Where every token would repeat a row of ``no_repeat_ngram_size``, all may be drawn.
+    Raises ValueError for an empty prompt, and for a ``no_repeat_ngram_size`` below 1.
     """
     tokens = [int(token) for token in prompt]
     if not tokens:
         raise ValueError("generate: the prompt is empty; give at least one token to continue from")
+    said = Said(tokens, no_repeat_ngram_size) if no_repeat_ngram_size is not None else None
     model.eval()
     state, new = None, tokens if model.context is None else tokens[-model.context :]
     for _ in range(n):
         with no_grad():  # not around the yield: what the caller does in between is none of our business
             logits, state = model.step(tensor([list(new)]), state)
-        p = probabilities(logits.numpy()[:, -1], temperature, top_k, top_p)
+        last = logits.numpy()[:, -1]
+        if said is not None:
+            last = np.where(said.repeats(tokens, last.shape[-1]), -np.inf, last)
+        p = probabilities(last, temperature, top_k, top_p)
         tokens.append(int(draw(p, generator)[0]))
+        if said is not None:
+            said.add(tokens)
         yield tokens[-1]
         state, new = model.shortened(state, tokens)
+
+
+class Said:
+    """The rows of ``size`` tokens that a text has had: which tokens followed each row of one less."""
+
+    def __init__(self, tokens: list[int], size: int) -> None:
+        if size < 1:
+            raise ValueError(f"no_repeat_ngram_size must be at least 1, got {size}")
+        self.size = size
+        self.after: dict[tuple[int, ...], set[int]] = {}
+        for end in range(size, len(tokens) + 1):
+            self.add(tokens[end - size : end])
+
+    def add(self, tokens: list[int]) -> None:
+        """``tokens`` have become one more."""
+        if len(tokens) >= self.size:
+            *before, last = tokens[-self.size :]
+            self.after.setdefault(tuple(before), set()).add(last)
+
+    def repeats(self, tokens: list[int], vocabulary: int) -> np.ndarray:
+        """Which tokens would, after ``tokens``, end a row that was there before: bool (vocabulary,); none if all."""
+        found = np.zeros(vocabulary, bool)
+        found[list(self.after.get(tuple(tokens[len(tokens) - self.size + 1 :]), ()))] = True
+        return found & ~found.all()

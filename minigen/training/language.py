@@ -20,7 +20,7 @@ from .. import nn, optim
 from ..data.corpus import unpack
 from ..data.text import CORPORA, Windows, covering, decoded, read
 from ..data.tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
-from ..metrics.text import longest_copy, ngram_share
+from ..metrics.text import longest_copy, longest_repeat, ngram_share
 from ..models.generate import generate
 from ..tensor import Tensor
 from .checks import positive
@@ -34,9 +34,9 @@ PROMPTS = {"chinese": "从前有座山", "sanguo": "从前有座山"}  # other t
 SHOWN = 300  # tokens of the sample after each epoch
 DRAWS: tuple[dict[str, Any], ...] = (  # tried in this order, until what is said is KNOWN and not COPIED
     {"temperature": 0.8}, {"temperature": 0.7}, {"temperature": 0.6}, {"temperature": 0.5},
-    {"temperature": 0.6, "top_k": 4}, {"temperature": 0.5, "top_k": 3}, {"temperature": 0.5, "top_k": 2},
-)  # fmt: skip
-KNOWN, COPIED = 0.9, 20  # least share of trigrams that the corpus has, longest run of characters taken from it
+    *({"temperature": t, "top_k": k, "no_repeat_ngram_size": 8} for t, k in ((0.6, 4), (0.5, 3), (0.4, 2), (0.2, 2))),
+)
+KNOWN, COPIED = 0.9, 20  # least share of trigrams that the corpus has, longest run of characters from it or said twice
 MEASURED = 1_000_000  # tokens of a packed corpus that figures are about
 ROWS = 64  # windows at once when the held-out part is read
 
@@ -77,9 +77,10 @@ class Language(Experiment):
         add = parser.add_argument
         add("--prompt", help="continue this text instead of training")
         add("--sample", type=positive, metavar="N", help=f"by N tokens (default {SHOWN})")
-        add("--temperature", type=float, help="0: always the likeliest (default, of all three: as the run found best)")
+        add("--temperature", type=float, help="0: always the likeliest (default, of all four: as the run found best)")
         add("--top-k", type=positive, help="draw among the k likeliest tokens")
         add("--top-p", type=float, help="draw among the likeliest tokens that make up this probability")
+        add("--no-repeat-ngram-size", type=positive, metavar="N", help="never say a row of N tokens twice")
         add("--out", type=Path, help="write the text to this file, too")
 
     @classmethod
@@ -218,7 +219,7 @@ class Language(Experiment):
 
     def sample(self, args: argparse.Namespace, source: Any) -> int:
         prompt = self.settings["prompt"] if args.prompt is None else args.prompt
-        given = {name: getattr(args, name) for name in ("temperature", "top_k", "top_p")}
+        given = {name: getattr(args, name) for name in ("temperature", "top_k", "top_p", "no_repeat_ngram_size")}
         choice = {name: value for name, value in given.items() if value is not None} or self.manner
         pieces = [prompt]
         print(prompt, end="", flush=True)
@@ -233,17 +234,18 @@ class Language(Experiment):
     def conclude(self, run: Run) -> dict[str, Any]:
         figures: dict[str, Any] = {"parameters": sum(p.numel() for p in self.net.parameters())}
         tried: dict[str, dict[str, Any]] = {}
-        best, rank = dict[str, Any](), (False, -1.0)  # little copied before much known
+        best, rank = dict[str, Any](), (False, -1.0)  # little copied or repeated before much known
         for choice in DRAWS:
             n = SHOWN if self.settings["smoke"] else SPOKEN
             text = "".join(self.speak(self.settings["prompt"], n, seed=1, **choice))
-            copied = longest_copy(text, self.train_text)
-            found = {"known_trigrams": ngram_share(text, self.train_text), "longest_copy": len(copied)}
+            copied, repeat = longest_copy(text, self.train_text), len(longest_repeat(text))
+            known = ngram_share(text, self.train_text)
+            found = {"known_trigrams": known, "longest_copy": len(copied), "longest_repeat": repeat}
             how = ", ".join(f"{name} {value}" for name, value in choice.items())
             tried[how] = found
-            print(f"drawn with {how}: of the trigrams it says {found['known_trigrams']:.1%} occur in the text; longest "
-                  f"copy: {copied!r}")  # fmt: skip
-            if (own := (len(copied) <= COPIED, found["known_trigrams"])) > rank:
+            print(f"drawn with {how}: of the trigrams it says {known:.1%} occur in the text; longest copy: {copied!r}; "
+                  f"{repeat} characters are the most that it says twice")  # fmt: skip
+            if (own := (max(len(copied), repeat) <= COPIED, known)) > rank:
                 best, rank = {**found, "draw": choice, "copied": copied}, own
                 (run.folder / "spoken.txt").write_text(self.settings["prompt"] + text, encoding="utf-8")
             if rank >= (True, KNOWN):

@@ -149,11 +149,22 @@ def test_a_packed_corpus_is_trained_on_as_the_text_is(run):
 def test_the_highest_temperature_that_keeps_to_the_corpus_is_kept(run, monkeypatch):
     monkeypatch.setattr(language, "KNOWN", 0.0)
     monkeypatch.setattr(language, "longest_copy", lambda text, corpus: "x" * next(lengths))
+    monkeypatch.setattr(language, "longest_repeat", lambda text: "")
     lengths = iter([21, 50, 20])
     run("text_rnn", *SMALL["text_rnn"], "--data", "tale.txt", "--steps", 1)
     result = json.loads(newest("text_rnn").with_name("result.json").read_text())
     assert result["draw"] == {"temperature": 0.6} and result["longest_copy"] == 20
     assert [found["longest_copy"] for found in result["by_draw"].values()] == [21, 50, 20]
+
+
+def test_a_text_in_circles_is_not_kept(run, monkeypatch):
+    monkeypatch.setattr(language, "KNOWN", 0.0)
+    monkeypatch.setattr(language, "longest_copy", lambda text, corpus: "")
+    monkeypatch.setattr(language, "longest_repeat", lambda text: "x" * next(lengths))
+    lengths = iter([900, 21, 20])
+    run("text_rnn", *SMALL["text_rnn"], "--data", "tale.txt", "--steps", 1)
+    result = json.loads(newest("text_rnn").with_name("result.json").read_text())
+    assert result["draw"] == {"temperature": 0.6} and result["longest_repeat"] == 20
 
 
 def test_bad_data_leaves_no_run_behind(run):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from minigen.metrics.__main__ import main
 from minigen.metrics.kneser_ney import KneserNey, discounts
-from minigen.metrics.text import longest_copy, ngram_share
+from minigen.metrics.text import longest_copy, longest_repeat, ngram_share
 
 
 def textbook(tokens, order, vocabulary):
@@ -107,3 +107,11 @@ def test_the_longest_copy_is_the_longest(generated, corpus):
     longest = max((len(run) for run in runs if run in corpus), default=0)
     found = longest_copy(generated, corpus)
     assert len(found) == longest and found in generated and found in corpus
+
+
+@given(st.text("ab", max_size=12))
+def test_the_longest_repeat_is_the_longest_that_stands_at_two_places(text):
+    runs = [text[i:j] for i in range(len(text)) for j in range(i + 1, len(text) + 1)]
+    longest = max((len(run) for run in runs if runs.count(run) > 1), default=0)
+    found = longest_repeat(text)
+    assert len(found) == longest and (runs.count(found) > 1 or not found)

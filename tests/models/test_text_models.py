@@ -126,6 +126,33 @@ def test_temperature_zero_takes_the_likeliest(model):
     assert said == logits.argmax(-1)[2:7].tolist()
 
 
+@pytest.mark.parametrize("size", [2, 3])
+def test_no_row_of_tokens_is_said_twice(model, size):
+    def rows(**choice):
+        text = [1, 2, *generate.generate(model, [1, 2], 80, temperature=0, **choice)]
+        return [tuple(text[i : i + size]) for i in range(len(text) - size + 1)]
+
+    circle, free = rows(), rows(no_repeat_ngram_size=size)
+    assert len(set(circle)) < len(circle) and len(set(free)) == len(free)
+
+
+def test_when_all_tokens_were_said_all_may_be_said_again(model):
+    text = [1, *generate.generate(model, [1], V + 4, temperature=0, no_repeat_ngram_size=1)]
+    assert sorted(text[:V]) == list(range(V)) and set(text[V:]) <= set(range(V))
+
+
+def test_a_row_that_was_not_said_may_end_as_it_likes(model):
+    plain, ruled = (list(generate.generate(model, [1, 2, 3], 6, temperature=0, **choice))
+                    for choice in ({}, {"no_repeat_ngram_size": 10}))  # fmt: skip
+    assert plain == ruled
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_rows_have_at_least_one_token(model, size):
+    with pytest.raises(ValueError, match="no_repeat_ngram_size must be at least 1"):
+        next(generate.generate(model, [1], 1, no_repeat_ngram_size=size))
+
+
 def test_an_empty_prompt_is_refused(model):
     with pytest.raises(ValueError, match="prompt is empty"):
         next(generate.generate(model, [], 1))
