@@ -69,8 +69,10 @@ class SeqGAN(training.Experiment):
     items = "sentences"
     data_help = "not used: the oracle makes the data"
     curves: ClassVar[dict[str, tuple[str, ...]]] = {
-        "nats per token": ("nll_oracle", "nll_test"), "loss": ("loss", "loss_D"), "reward": ("reward",),
+        "nats per token": ("nll_oracle", "nll_test"), "loss": ("loss", "loss_D", "loss_G"), "reward": ("reward",),
     }  # fmt: skip
+
+    curves_over = "minutes"  # a round of the game takes as long as hundreds of likelihood's steps
 
     @classmethod
     def arguments(cls, parser: Any) -> None:
@@ -184,7 +186,7 @@ class SeqGAN(training.Experiment):
         if advantage != "constant":
             Q = seqgan.action_values(self.policy, said, self.D.reward, self.settings["rollouts"], BEGIN)
         loss = seqgan.policy_loss(self.G, said, Q - Q.mean(0) if advantage == "baseline" else Q, BEGIN)
-        row = {"loss": training.finite("loss", loss), "reward": float(Q.mean())}
+        row = {"loss_G": training.finite("loss_G", loss), "reward": float(Q.mean())}
         self.update(self.opt_game, loss, pace * self.settings["lr_game"])
         seqgan.moved_towards(self.policy, self.G, self.settings["rate"])
         for _ in range(0 if advantage == "constant" else self.settings["epochs_D"]):

@@ -29,6 +29,7 @@ class Experiment:
     defaults: ClassVar[dict[str, Any]] = {"epochs": 30, "batch_size": 64, "lr": None}  # of the shared arguments
     sampler: ClassVar[tuple[str, ...]] = ()  # the parts that draw() needs
     curves: ClassVar[Mapping[str, Sequence[str]]] = {}  # title of a panel: the columns in it
+    curves_over: ClassVar[str] = "step"  # or "minutes", where steps take very different times
     columns: ClassVar[int] = 8  # of a sheet
     published: ClassVar[tuple[str, ...]] = ("curves.png", "samples/*.png")  # files of a run's folder, for --publish
 

@@ -23,7 +23,7 @@ def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
     """The pictures and the figures that a run ends with."""
     rows = run.rows()
     if experiment.curves:
-        plot.save_curves(rows, experiment.curves, run.folder / "curves.png")
+        plot.save_curves(timed(rows), experiment.curves, run.folder / "curves.png", experiment.curves_over)
     sheets = sorted((run.folder / "samples").glob("step_*.png"))
     if sheets:
         plot.save_gif(sheets, run.folder / "training.gif")
@@ -39,6 +39,12 @@ def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
     for finding in findings:
         print(finding)
     print(f"Pictures, curves and checkpoint: {run.folder}")
+
+
+def timed(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Rows of metrics.jsonl with the "minutes" of training after each."""
+    minutes = np.cumsum([row.get("seconds", 0.0) for row in rows]) / 60
+    return [{**row, "minutes": float(after)} for row, after in zip(rows, minutes, strict=True)]
 
 
 def about(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from minigen import checkpoint, training
-from minigen.training import pretrained
+from minigen.training import pretrained, report
 
 
 def the_run():
@@ -35,6 +35,11 @@ def test_a_whole_run(run_script):
     steps = [r for r in rows(folder) if "loss" in r]
     assert [r["progress"] for r in steps] == [i / 6 for i in range(6)]
     assert [r["step"] for r in rows(folder) if "diversity" in r] == [5, 6]
+
+
+def test_curves_over_minutes():
+    timed = report.timed([{"step": 1, "seconds": 30.0}, {"step": 1, "held_out": 2.0}, {"step": 2, "seconds": 60.0}])
+    assert [row["minutes"] for row in timed] == [0.5, 0.5, 1.5] and timed[1]["held_out"] == 2.0
 
 
 def test_minutes_are_a_limit_and_set_the_progress(run_script):
