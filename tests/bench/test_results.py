@@ -141,6 +141,14 @@ def test_text_is_compared_with_what_stands_beside_it(write, tmp_path):
     assert page.index("## What they are compared with") < page.index("### PyTorch")
 
 
+def test_details_of_several_kinds_are_a_table():
+    assert text.detail("Draw", {"top_k": 3, "words": "none"}) == ["Draw: top k 3\n"]
+    assert text.detail("Tempered", {"1.0": {"nll_test": 9.5}, "0.9": {"nll_oracle": 8.25, "nll_test": 1234}}) == [
+        "| Tempered | nll test | nll oracle |", "|---|---:|---:|", "| 1.0 | 9.5 |  |", "| 0.9 | 1,234 | 8.25 |", "",
+    ]  # fmt: skip
+    assert text.detail("Nothing", {}) == []
+
+
 def test_the_committed_pages_are_up_to_date():
     made = results.pages(figures.load(results.PAGES, (images, text)), results.PAGES)
     for name, content in made.items():

@@ -152,7 +152,11 @@ def heading(result: Result) -> list[str]:
 def numbers(of: Mapping[str, Any]) -> str:
     """Those of the values that are numbers, in words."""
     shown = ((name, x) for name, x in of.items() if isinstance(x, int | float) and not isinstance(x, bool))
-    return ", ".join(f"{name.replace('_', ' ')} {format(x, ',' if isinstance(x, int) else '.4g')}" for name, x in shown)
+    return ", ".join(f"{name.replace('_', ' ')} {number(x)}" for name, x in shown)
+
+
+def number(x: float) -> str:
+    return format(x, "," if isinstance(x, int) else ".4g")
 
 
 def count(result: Result, what: str) -> str:

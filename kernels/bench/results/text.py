@@ -128,8 +128,8 @@ def section(result: Result, folder: Path) -> str:
     if own := place.numbers({key: x for key, x in result.items() if key not in USUAL}):
         lines.append(f"Its figures: {own}\n")
     for key, x in result.items():
-        if isinstance(x, dict) and key not in ("config", "machine", "health") and (own := place.numbers(flat(x))):
-            lines.append(f"{key.replace('_', ' ').capitalize()}: {own}\n")
+        if isinstance(x, dict) and key not in ("config", "machine", "health"):
+            lines += detail(key.replace("_", " ").capitalize(), x)
     if result.get("tried"):
         lines.append(f"What was tried: {result['tried']}\n")
     if (folder / f"{stem}_curves.png").is_file():
@@ -141,9 +141,11 @@ def section(result: Result, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def flat(of: Result) -> Result:
-    """{"a": {"b": 1}} as {"a b": 1}."""
-    found: Result = {}
-    for key, x in of.items():
-        found |= {f"{key} {inner}": number for inner, number in flat(x).items()} if isinstance(x, dict) else {key: x}
-    return found
+def detail(title: str, of: Result) -> list[str]:
+    """{"a": 1} in words; {"a": {"x": 1}, "b": {"x": 2}} as a table, a row for a and one for b."""
+    if of and all(isinstance(row, dict) for row in of.values()):
+        columns = list(dict.fromkeys(column for row in of.values() for column in row))
+        rows = [[name, *(place.number(row[c]) if c in row else "" for c in columns)] for name, row in of.items()]
+        return [*markdown((title, *(c.replace("_", " ") for c in columns)), rows), ""]
+    own = place.numbers(of)
+    return [f"{title}: {own}\n"] if own else []
