@@ -34,7 +34,7 @@ PROMPTS = {"chinese": "从前有座山", "sanguo": "从前有座山"}  # other t
 SHOWN = 300  # tokens of the sample after each epoch
 DRAWS: tuple[dict[str, Any], ...] = (  # tried in this order, until what is said is KNOWN and not COPIED
     {"temperature": 0.8}, {"temperature": 0.7}, {"temperature": 0.6}, {"temperature": 0.5},
-    *({"temperature": t, "top_k": k, "no_repeat_ngram_size": 8} for t, k in ((0.6, 4), (0.5, 3), (0.4, 2), (0.2, 2))),
+    *({"temperature": t, "top_k": k, "no_repeat_ngram_size": 16} for t, k in ((0.6, 4), (0.5, 3), (0.4, 2), (0.2, 2))),
 )
 KNOWN, COPIED = 0.9, 20  # least share of trigrams that the corpus has, longest run of characters from it or said twice
 MEASURED = 1_000_000  # tokens of a packed corpus that figures are about
