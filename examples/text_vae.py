@@ -142,7 +142,8 @@ class TextVAE(training.Experiment):
 
     # lines --------------------------------------------------------------------------------------------
     def written(self, z: Tensor, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        found = self.net.write(z, self.settings["longest"], temperature, minigen.Generator(seed))
+        never = [self.tokenizer.unknown] if isinstance(self.tokenizer, WordTokenizer) else []
+        found = self.net.write(z, self.settings["longest"], temperature, minigen.Generator(seed), never)
         return [self.tokenizer.decode(line) for line in found]
 
     def codes(self, lines: np.ndarray) -> Tensor:

@@ -59,6 +59,7 @@ class WordTokenizer:
     """
 
     kind = "word"
+    unknown = 0  # stands for every word that is not among them
 
     def __init__(self, words: Iterable[str], chinese: bool = False, stop_words: Iterable[str] = ()) -> None:
         self.words = list(words)
@@ -84,7 +85,7 @@ class WordTokenizer:
 
     def encode(self, text: str) -> np.ndarray:
         words = self.cut(text)
-        return np.fromiter((self.codes.get(w, 0) for w in words), np.int64, len(words))
+        return np.fromiter((self.codes.get(w, self.unknown) for w in words), np.int64, len(words))
 
     def decode(self, codes: Iterable[int]) -> str:
         return "".join(self.words[i] for i in codes)

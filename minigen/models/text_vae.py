@@ -11,6 +11,7 @@ A third is of Kingma 2016: the first few nats of KL are free, so that there is n
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -82,9 +83,10 @@ class SentenceVAE(nn.Module):
         return -(nats.reshape(*target.shape) * tensor(counted).to(nats.dtype)).sum(1)
 
     def write(
-        self, z: Tensor, length: int, temperature: float = 0.0, generator: Generator | None = None
-    ) -> list[list[int]]:
-        """One sentence for each z (N, latent), at most ``length`` words, without the end."""
+        self, z: Tensor, length: int, temperature: float = 0.0, generator: Generator | None = None,
+        never: Sequence[int] = (),
+    ) -> list[list[int]]:  # fmt: skip
+        """One sentence for each z (N, latent), at most ``length`` words, without the end and the words ``never``."""
         self.eval()
         before, state = np.full((len(z), 1), self.begin, np.int64), None
         words = np.full((len(z), length), self.end, np.int64)
@@ -92,7 +94,7 @@ class SentenceVAE(nn.Module):
             for t in range(length):
                 logits, state = self.decode(tensor(before), z, state)
                 scores = logits.numpy()[:, -1].copy()
-                scores[:, [self.unknown, self.begin]] = -math.inf  # nobody wants to read these
+                scores[:, [self.unknown, self.begin, *never]] = -math.inf  # nobody wants to read these
                 words[:, t] = draw(probabilities(scores, temperature), generator)
                 before = words[:, t : t + 1]
         ended = np.cumsum(words == self.end, axis=1) > 0

@@ -76,7 +76,9 @@ def test_sentences_are_stored_and_read_back():
 def test_nothing_unreadable_is_written(net):
     said = net.write(minigen.randn(40, 4, dtype=minigen.float64), 6, temperature=2.0, generator=minigen.Generator(0))
     assert len(said) == 40 and max(map(len, said)) <= 6
-    assert {w for s in said for w in s} <= set(range(V)) and net.training
+    assert {w for s in said for w in s} == set(range(V)) and net.training
+    again = net.write(minigen.randn(40, 4, dtype=minigen.float64), 6, 2.0, minigen.Generator(0), never=[0, 3])
+    assert {w for s in again for w in s} == set(range(V)) - {0, 3}
 
 
 def test_the_kl_weight_rises_from_0_to_1():
