@@ -26,7 +26,7 @@ def parse(kind: type[Experiment], argv: list[str]) -> argparse.Namespace:
     epochs = defaults.pop("epochs")
     parser.set_defaults(**{k: v for k, v in defaults.items() if k in SHARED})
     args = parser.parse_args(argv)
-    if args.epochs is args.steps is args.budget is None:
+    if args.epochs is args.steps is args.budget is args.resume is None:
         args.epochs = epochs
     if args.pretrained and not kind.is_used(args):
         parser.error("--pretrained is for using a trained model: give --sample N, too")
@@ -49,7 +49,7 @@ def shared(group: argparse._ArgumentGroup, kind: type[Experiment]) -> None:
     add("--threads", type=positive, help="CPU threads (default: all)")
     add("--runs", type=Path, default=Path("runs", kind.name), help="where runs are written (default %(default)s)")
     add("--resume", nargs="?", const="newest", metavar="FILE",
-        help="continue the newest run, or the one of this checkpoint")  # fmt: skip
+        help="continue the newest run, or this checkpoint's; --epochs, --steps or --budget set a new end")  # fmt: skip
     add("--smoke", action="store_true", help=f"a few steps on few {kind.items}, to see that everything works")
 
 

@@ -52,6 +52,9 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
     if args.resume is not None:
         resume = newest_checkpoint(args.runs) if args.resume == "newest" else Path(args.resume)
         state = load(kind, resume)
+        ends = {name: getattr(args, name) for name in ("epochs", "steps", "budget")}
+        if any(ends.values()):  # a new end stands for all of the old one
+            state["config"] |= ends
         experiment = build(kind, state["config"], resume, state["parts"])
         config = state["config"]
     else:

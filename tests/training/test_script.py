@@ -86,6 +86,16 @@ def test_a_stopped_run_resumes_bitwise(run_script, monkeypatch):
     assert len((path.parent / "commands.txt").read_text().splitlines()) == 2
 
 
+def test_a_resumed_run_may_get_another_end(run_script):
+    assert run_script("--steps", 2)[0] == 0
+    status, out, _ = run_script("--resume", "--steps", 5)
+    assert status == 0 and "5 steps" in out and "epochs" not in out
+    assert [row["step"] for row in rows(the_run()) if "loss" in row] == [1, 2, 3, 4, 5]
+    assert json.loads((the_run() / "config.json").read_text())["steps"] == 5
+    assert run_script("--resume")[0] == 0  # nothing is left to do, it only concludes again
+    assert [row["step"] for row in rows(the_run()) if "loss" in row] == [1, 2, 3, 4, 5]
+
+
 def test_samples(run_script):
     run_script("--smoke")
     assert run_script("--sample", 5, "--out", "a/s.npz", "--seed", 3)[0] == 0
