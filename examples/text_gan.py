@@ -71,7 +71,6 @@ class SeqGAN(training.Experiment):
     curves: ClassVar[dict[str, tuple[str, ...]]] = {
         "nats per token": ("nll_oracle", "nll_test"), "loss": ("loss", "loss_D", "loss_G"), "reward": ("reward",),
     }  # fmt: skip
-
     curves_over = "minutes"  # a round of the game takes as long as hundreds of likelihood's steps
 
     @classmethod
