@@ -113,7 +113,7 @@ class Language(Experiment):
         if config["tokens"] != "char" or data not in CORPORA or config["held_out"] != CORPORA[data].held_out:
             return named
         if data == "chinese" and budget:
-            return {**named, "row": "pretrained", "budget": "own"}
+            return {**named, "row": f"pretrained {cls.name}", "budget": "own"}
         return {**named, "row": data, "budget": 60} if data != "english" and budget == 60 else named
 
     def __init__(self, config: dict[str, Any]) -> None:

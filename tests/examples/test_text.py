@@ -207,7 +207,7 @@ def test_runs_that_count_know_their_place(kinds):
     nanogpt = {**kind.place.__func__.__globals__["NANOGPT"], "budget": None}
     assert place() == ("shakespeare", 60) and place(budget=59.0) == place(held_out=0.2) == (None, None)
     assert place(data="sanguo", held_out=0.05) == ("sanguo", 60)
-    assert place(data="chinese", held_out=0.05, budget=12.0) == ("pretrained", "own")
+    assert place(data="chinese", held_out=0.05, budget=12.0) == ("pretrained text_transformer", "own")
     assert place(**nanogpt) == ("nanogpt", "2,000 steps") and place(**nanogpt | {"dropout": 0.1}) == (None, None)
 
 
