@@ -54,7 +54,7 @@ class GAN(training.Experiment):
     @classmethod
     def arguments(cls, parser: Any) -> None:
         add = parser.add_argument
-        add("--loss", choices=list(gan.GAMES), help="the game (default hinge; nonsaturating with a classifier)")
+        add("--loss", choices=list(gan.GAMES), default="hinge", help="the game (default %(default)s)")
         add("--condition", choices=gan.CONDITIONS, default="labels",
             help="labels: G is told a class, and so is D; classifier: D has to name the class, AC-GAN; none: G draws "
             "what it likes (default %(default)s)")  # fmt: skip
@@ -67,13 +67,11 @@ class GAN(training.Experiment):
             help="steps of D for one of G, which share the --batch-size, by default 64 each (default: what suits)")
         add("--ema", type=float, default=0.999, help="decay of the average of G's weights, which draws")
         add("--r1", type=float, default=0.0, help="weight of the penalty |grad d(x)|^2 / 2 at real images")
-        add("--weight", type=float, default=0.5,
+        add("--weight", type=float, default=0.25,
             help="AC-GAN: weight of the classification loss for G; it is 1 for D (default %(default)s)")  # fmt: skip
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
-        if config["loss"] is None:  # a classifier finds less in features that spectral norm keeps small
-            config["loss"] = "nonsaturating" if config["condition"] == "classifier" else "hinge"
         for name, value in SETTINGS[config["loss"]].items():
             if config[name] is None:
                 config[name] = value
