@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import bfloat16
 from .tensor import Tensor, on_host
 
 _FORMAT = "minigen-checkpoint-1"
@@ -57,10 +58,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(f"checkpoint: there is no file {source}")
     payload = source.read_bytes()
     try:
-        arrays = decode(payload)
         size = int.from_bytes(payload[:8], "little")
-        metadata = json.loads(payload[8 : 8 + size]).get("__metadata__", {})
-    except (SafetensorError, ValueError) as error:
+        tree = json.loads(payload[8 : 8 + size]).get("__metadata__", {}).get(_FORMAT)
+        arrays = decode(payload) if tree is not None else {}  # a foreign file may hold types that NumPy has not
+    except (SafetensorError, ValueError, AttributeError) as error:
         if _is_pickle(payload):
             raise ValueError(
                 f"checkpoint: {source} is a pickle (torch.save writes one, too), and to load a pickle is to run the "
@@ -69,9 +70,9 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(
             f"checkpoint: {source} is truncated or not a safetensors file ({error}); use an earlier one"
         ) from None
-    if _FORMAT not in metadata:
+    if tree is None:
         raise ValueError(f"checkpoint: {source} is a safetensors file, but no checkpoint of minigen")
-    return _join(json.loads(metadata[_FORMAT]), arrays)
+    return _join(json.loads(tree), arrays)
 
 
 def _is_pickle(payload: bytes) -> bool:
@@ -98,8 +99,13 @@ def _split(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, Tensor):
         value = on_host(value.array)
     if isinstance(value, np.ndarray):
+        while name in arrays:  # {"a/b": x, "a": {"b": y}} are two arrays
+            name += "'"
+        saved = {"array": name, "shape": list(value.shape)}
+        if value.dtype == bfloat16:  # safetensors' reader for NumPy knows no such type: its bits are stored
+            value, saved = value.view(np.uint16), {**saved, "bits of": "bfloat16"}
         arrays[name] = np.ascontiguousarray(value)
-        return {"array": name, "shape": list(value.shape)}
+        return saved
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -117,4 +123,7 @@ def _join(tree: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {int(k): _join(v, arrays) for k, v in tree["numbered"].items()}
     if "list" in tree:
         return [_join(v, arrays) for v in tree["list"]]
-    return np.array(arrays[tree["array"]]).reshape(tree["shape"]) if "array" in tree else tree["value"]
+    if "value" in tree:
+        return tree["value"]
+    array = np.array(arrays[tree["array"]]).reshape(tree["shape"])
+    return array.view(bfloat16) if tree.get("bits of") == "bfloat16" else array

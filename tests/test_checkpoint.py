@@ -52,6 +52,19 @@ def test_tensors_are_saved_as_arrays(tmp_path):
     assert np.array_equal(checkpoint.load(tmp_path / "a")["w"], [[0, 3], [1, 4], [2, 5]])
 
 
+def test_keys_with_a_slash_are_not_taken_for_a_nest(tmp_path):
+    state = {"a/b": np.zeros(2), "a": {"b": np.ones(2), "b'": np.full(2, 2.0)}, "a/b'": np.full(2, 3.0)}
+    checkpoint.save(tmp_path / "a", state)
+    assert same(checkpoint.load(tmp_path / "a"), state)
+
+
+def test_bfloat16_comes_back(tmp_path):
+    w = minigen.randn(3, 4).bfloat16()
+    checkpoint.save(tmp_path / "a", {"w": w, "turned": w.t(), "one": minigen.tensor(1.5).bfloat16()})
+    found = checkpoint.load(tmp_path / "a")
+    assert same(found, {"w": w.numpy(), "turned": w.numpy().T, "one": np.array(1.5, minigen.bfloat16)})
+
+
 def test_what_cannot_be_saved_leaves_the_old_file(tmp_path):
     path = tmp_path / "a"
     checkpoint.save(path, {"step": 1})
@@ -77,3 +90,10 @@ def test_a_foreign_file_is_named(tmp_path):
         checkpoint.load(tmp_path / "a")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         checkpoint.load(tmp_path / "b")
+
+
+def test_a_foreign_file_of_a_type_that_numpy_has_not_is_named(tmp_path):
+    header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    (tmp_path / "a").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    with pytest.raises(ValueError, match="no checkpoint of minigen"):
+        checkpoint.load(tmp_path / "a")
