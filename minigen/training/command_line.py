@@ -32,17 +32,17 @@ def script(kind: type[Experiment], argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     args = parse(kind, argv)
     args.command = shlex.join(["python", sys.argv[0], *argv])
-    if args.backend:
-        minigen.use_backend(args.backend)
-    if args.threads:
-        minigen.set_num_threads(args.threads)
     try:
+        if args.backend:
+            minigen.use_backend(args.backend)
+        if args.threads:
+            minigen.set_num_threads(args.threads)
         if args.export:
             return export(kind, args)
         if args.publish:
             return show(kind, args)
         return sample(kind, args) if kind.is_used(args) else learn(kind, args)
-    except (OSError, FloatingPointError, ValueError, ImportError) as error:
+    except (OSError, FloatingPointError, ValueError, ImportError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 

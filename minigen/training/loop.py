@@ -83,7 +83,8 @@ def train(
             ends = done == total or spent >= allowed
             if ends_epoch or ends or began - saved > SAVE_EVERY:
                 save()
-                after_epoch(done)
+                with random.fork_rng():  # what it draws changes no step: a run that goes on from here has not drawn it
+                    after_epoch(done)
                 began = saved = time.perf_counter()
             if ends:
                 break

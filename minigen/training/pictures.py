@@ -44,6 +44,9 @@ def save_sheets(experiment: Experiment, run: Run, step: int) -> dict[str, float]
 
 def sample(experiment: Experiment, args: argparse.Namespace, source: Any) -> int:
     """Draw what --sample and --classes ask for: an .npz and a sheet beside it."""
+    picture = args.out.with_suffix(".png")
+    if picture == args.out:
+        raise ValueError(f"--out {args.out}: the arrays go there, and a sheet of them beside it as .png; name an .npz")
     wanted = asked(experiment, args.drawn)
     n = args.sample or 8 * len(wanted)
     labels = np.resize(np.array(wanted, np.int64), n) if wanted else None
@@ -52,7 +55,6 @@ def sample(experiment: Experiment, args: argparse.Namespace, source: Any) -> int
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with open(args.out, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    picture = args.out.with_suffix(".png")
     columns = len(wanted) or experiment.columns
     titles = [str(c) for c in wanted] if labels is not None else None
     plot.save_grid(images[: 8 * columns], picture, columns, titles=titles)

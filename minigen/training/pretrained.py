@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,13 @@ def save(name: str, state: dict[str, Any], about: dict[str, Any], folder: Path =
     ``about`` says the command and what was measured. Raises ValueError for a file above 4 MB.
     """
     path = place(name, folder)
-    checkpoint.save(path, _convert(state, _half))
-    content = path.read_bytes()
+    part = path.with_name(f".{path.name}.part")  # weights that are there already stay until these have their size
+    checkpoint.save(part, _convert(state, _half))
+    content = part.read_bytes()
     if len(content) > LIMIT:
-        path.unlink()
+        part.unlink()
         raise ValueError(f"pretrained: {name} takes {len(content):,} bytes, and {LIMIT:,} are allowed: fewer channels")
+    os.replace(part, path)
     about = {**about, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     return path

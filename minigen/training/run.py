@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -25,7 +26,8 @@ class Run:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
         for i in range(1, 1000):
             folder = Path(root) / (stamp if i == 1 else f"{stamp}_{i}")
-            if not folder.exists():
+            with contextlib.suppress(FileExistsError):  # to make it is the only sure sign that no other run has it
+                folder.mkdir(parents=True)
                 return cls(folder, config)
         raise FileExistsError(f"Run: a thousand runs started in one second under {root}")
 

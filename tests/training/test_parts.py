@@ -91,3 +91,8 @@ def test_pretrained_files(tmp_path):
     with pytest.raises(ValueError, match="4,194,304 are allowed"):
         pretrained.save("z", {"w": np.zeros(3_000_000, np.float32)}, {}, tmp_path)
     assert not (tmp_path / "z.safetensors").exists()
+    pretrained.save("z", {"w": np.ones(3)}, {}, tmp_path)
+    with pytest.raises(ValueError, match="4,194,304 are allowed"):
+        pretrained.save("z", {"w": np.zeros(3_000_000, np.float32)}, {}, tmp_path)
+    assert pretrained.load("z", tmp_path)["w"].tolist() == [1, 1, 1]
+    assert not list(tmp_path.glob(".*"))

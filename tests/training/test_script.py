@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from minigen import checkpoint, training
-from minigen.training import pretrained, report
+from minigen.training import datasets, pretrained, report
 
 
 def the_run():
@@ -86,6 +86,32 @@ def test_a_stopped_run_resumes_bitwise(run_script, monkeypatch):
     assert len((path.parent / "commands.txt").read_text().splitlines()) == 2
 
 
+def test_a_run_that_dies_after_an_epoch_resumes_bitwise(run_script, monkeypatch):
+    args = "--batch-size", 4000, "--epochs", 2  # of three steps each
+    run_script(*args, "--runs", "whole")
+    kind = run_script.made[0].__class__
+    taught = kind.step
+
+    def dying(self, *batch):
+        if len(self.seen) == 4:
+            raise OSError("the power is gone")
+        return taught(self, *batch)
+
+    with monkeypatch.context() as m:
+        m.setattr(kind, "step", dying, raising=False)
+        assert run_script(*args, "--runs", "dead")[0] == 1
+    assert run_script("--resume", "--runs", "dead")[0] == 0
+    whole, dead = (next(Path(name).glob("*/checkpoint.safetensors")) for name in ("whole", "dead"))
+    assert whole.read_bytes() == dead.read_bytes()
+
+
+def test_two_runs_never_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.run.time, "strftime", lambda _: "now")
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # as when both look before either writes
+    folders = [training.Run.new(tmp_path, {}).folder.name for _ in range(3)]
+    assert folders == ["now", "now_2", "now_3"]
+
+
 def test_a_resumed_run_may_get_another_end(run_script):
     assert run_script("--steps", 2)[0] == 0
     status, out, _ = run_script("--resume", "--steps", 5)
@@ -99,6 +125,8 @@ def test_a_resumed_run_may_get_another_end(run_script):
 def test_samples(run_script):
     run_script("--smoke")
     assert run_script("--sample", 5, "--out", "a/s.npz", "--seed", 3)[0] == 0
+    status, _, err = run_script("--sample", 5, "--out", "a/s.png")
+    assert status == 1 and "name an .npz" in err
     with np.load("a/s.npz") as arrays:
         assert set(arrays) == {"images"} and arrays["images"].shape == (5, 28, 28)
         assert arrays["images"].dtype == np.uint8
@@ -155,6 +183,8 @@ def test_export_and_pretrained(run_script, monkeypatch, tmp_path):
         (("--smoke", "--batch-size", "300"), "256 images are fewer than a batch of 300"),
         (("--resume",), "no checkpoint under runs/mean"),
         (("--sample", "2", "--checkpoint", "none"), "there is no file none"),
+        (("--threads", "100000"), "got 100000"),
+        (("--smoke", "--known", str(10**12)), "Unable to allocate"),
     ],
 )
 def test_errors_have_no_traceback_and_leave_no_run(run_script, args, words):
@@ -178,10 +208,12 @@ def test_another_scripts_checkpoint(run_script):
         assert status == 1 and "other.safetensors is no checkpoint of this script" in err
 
 
-def test_a_folder_of_pictures_is_data(run_script, tmp_path):
+def test_a_folder_of_pictures_is_data(run_script, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for i in range(12):
         (folder := tmp_path / "mine" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (56, 56), np.uint8)).save(folder / f"{i:02}.png")
     status, out, err = run_script("--data", "mine", "--batch-size", 5, "--epochs", 1, "--known", 2)
     assert status == 0 and "11 images, 1 epochs of 2 steps" in out, err  # every tenth is for testing
+    monkeypatch.setattr(datasets, "SMOKE", 4)
+    assert training.dataset("mine", smoke=True).labels.tolist() == [0, 0, 1, 1]
