@@ -54,7 +54,18 @@ def test_a_failing_block_names_page_and_line(tmp_path):
     assert 'docs/planted.md", line 12' in done.stderr and "AssertionError" in done.stderr
 
 
+def anchors(page: str) -> set[str]:
+    """What a link may name behind #: the headings, as GitHub spells them, and <a id>."""
+    prose = re.sub(r"^```.*?^```", "", page, flags=re.M | re.S)
+    headings = (re.sub(r"[^\w -]", "", h.lower()) for h in re.findall(r"^#+ (.*)$", prose, flags=re.M))
+    return {*re.findall(r'<a id="(.*?)"', page), *(h.replace(" ", "-") for h in headings)}
+
+
 @pytest.mark.parametrize("name", sorted(PAGES))
-def test_links_to_files_lead_somewhere(name):
-    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", PAGES[name]):
-        assert (ROOT / name).parent.joinpath(target).exists(), f"{name} links to {target}, which does not exist"
+def test_links_lead_somewhere(name):
+    for file, _, anchor in re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)(#([^)\s]+))?\)", PAGES[name]):
+        target = (ROOT / name).parent.joinpath(file).resolve() if file else ROOT / name
+        assert target.exists(), f"{name} links to {file}, which does not exist"
+        if anchor:
+            page = target.read_text(encoding="utf-8")
+            assert anchor in anchors(page), f"{name} links to {file}#{anchor}, and there is no such heading"
