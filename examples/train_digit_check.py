@@ -3,9 +3,9 @@
     python examples/train_digit_check.py                  on the whole of MNIST, found or downloaded by minigen.data
     python examples/train_digit_check.py --data FOLDER    MNIST from a folder
 
-Takes minutes on one core. Prints accuracies and, per kind of negative (minigen/metrics/negatives.py), the share that
-is wrongly accepted; writes the weights and a JSON with the figures. To make them the check that comes with minigen,
-put both into minigen/metrics (--out minigen/metrics) and set SHA256 in digits.py.
+Takes twelve minutes on one core. Prints accuracies and, per kind of negative (minigen/metrics/negatives.py), the share
+that is wrongly accepted; writes the weights and a JSON with the figures. To make them the check that comes with
+minigen, put both into minigen/metrics (--out minigen/metrics) and set SHA256 in digits.py.
 """
 
 import argparse

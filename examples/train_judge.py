@@ -3,7 +3,7 @@
     python examples/train_judge.py              on the whole of MNIST, found or downloaded by minigen.data
     python examples/train_judge.py --resume     goes on where the newest run stopped
 
-Takes eleven minutes on one core. Every digit is turned, stretched, shifted and bent anew each time it is seen; the
+Takes ten minutes on one core. Every digit is turned, stretched, shifted and bent anew each time it is seen; the
 learning rate falls along half a cosine, and the weights that are kept are an average over the last steps. Writes
 judge.safetensors (float16) and judge.json with its accuracy and SHA-256 into the run's folder. To make them the judge
 that comes with minigen, put both into minigen/metrics and set SHA256 in judge.py. No figure of the old judge can be
