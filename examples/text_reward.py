@@ -148,8 +148,9 @@ class RewardedPoems(training.Experiment):
 
     @classmethod
     def settle(cls, config: dict[str, Any]) -> None:
-        reward_named(config["reward"])
-        config["tokenizer"] = CharTokenizer.fit("\n" + "".join(read_poems(config["data"], config["width"]))).to_dict()
+        poems = read_poems(config["data"], config["width"])
+        reward_named(config["reward"])(poems[:1])  # what it lacks, it says now and not after the first phase
+        config["tokenizer"] = CharTokenizer.fit("\n" + "".join(poems)).to_dict()
 
     @classmethod
     def place(cls, config: dict[str, Any]) -> dict[str, Any]:

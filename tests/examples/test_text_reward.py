@@ -1,6 +1,7 @@
 """Rewards by hand, and the script in this process: the reward rises, and mistakes are named."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,9 @@ def test_mistakes_are_named(run, monkeypatch):
     assert "a couplet a line" in run(status=1)
     assert "holds 0 quatrains of 7 characters" in run("--data", "poems.txt", "--width", 7, status=1)
     assert "none of rhyme, length, variety" in run("--data", "poems.txt", "--reward", "joy", status=1)
+    monkeypatch.setitem(sys.modules, "pypinyin", None)
+    assert "needs pypinyin" in run("--data", "poems.txt", "--smoke", status=1)
+    assert not Path("runs").exists()  # it says so before it learns, not after
     Path("mine.py").write_text("def bad(poems):\n    return [0.5]\n")
     assert "has no function good" in run("--data", "poems.txt", "--reward", "mine.py:good", status=1)
     args = ("--data", "poems.txt", "--reward", "mine.py:bad", "--hidden", 8, "--batch-size", 16, "--pretrain", 0)
