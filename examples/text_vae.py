@@ -14,7 +14,7 @@ from minigen.data import TensorDataset
 from minigen.data.text import CORPORA, read
 from minigen.data.tokens import CharTokenizer, WordTokenizer, tokenizer
 from minigen.models.text_vae import SentenceVAE, annealed, padded
-from minigen.training.checks import positive
+from minigen.training.checks import positive, share
 
 SHOWN = 8  # sentences of a sample
 ROWS = 256  # sentences at once when the held-out part is read
@@ -58,8 +58,8 @@ class TextVAE(training.Experiment):
         add("--embedding", type=positive, default=64, help="width of a token's vector (default %(default)s)")
         add("--hidden", type=positive, default=240, help="width of both LSTMs (default %(default)s)")
         add("--latent", type=positive, default=32, help="numbers of z (default %(default)s)")
-        add("--word-dropout", type=float, default=0.3, help="share of words hidden from the decoder (%(default)s)")
-        add("--middle", type=float, default=0.3, help="share of the run when the KL counts half (default %(default)s)")
+        add("--word-dropout", type=share, default=0.3, help="share of words hidden from the decoder (%(default)s)")
+        add("--middle", type=share, default=0.3, help="share of the run when the KL counts half (default %(default)s)")
         add("--free-nats", type=float, default=8.0,
             help="a line's KL costs nothing up to here (default %(default)s)")  # fmt: skip
         add("--plain", action="store_true", help="z = 0: a language model")
@@ -70,7 +70,7 @@ class TextVAE(training.Experiment):
         if config["tokens"] == "char":
             made: Any = CharTokenizer.fit(read(config["data"]).content)
         else:
-            made = WordTokenizer.fit(content, config["vocabulary"], chinese=max(content[:1000]) >= "一")
+            made = WordTokenizer.fit(content, config["vocabulary"], chinese=max(content[:1000], default="") >= "一")
         config["tokenizer"] = made.to_dict()
         if config["plain"]:
             config["word_dropout"] = 0.0

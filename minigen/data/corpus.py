@@ -53,6 +53,9 @@ def pack(
     source, to = Path(source), Path(to)
     if not source.is_file():
         raise FileNotFoundError(f"there is no file {source}")
+    if to.suffix != ".npy" or source in (to, to.with_suffix(".json")):
+        raise ValueError(f"{to} must be another file than {source}, its name must end in .npy (training knows a packed "
+                         "corpus by that), and beside it goes a .json")
     made = fit(source, kind, vocabulary)
     dtype, n, part = np.min_scalar_type(max(len(made) - 1, 0)), 0, to.with_name(f".{to.name}.part")
     with open(part, "wb") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import lzma
 import os
 import re
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,11 @@ def read(source: str | os.PathLike[str], held_out: float | None = None) -> Text:
     if not 0 <= share < 1:
         raise ValueError(f"held_out must lie in [0, 1), got {share}")
     content = decoded(path)
-    return Text(content if known else clean(content), name, share)  # published figures are of the text as it is
+    if not known:  # published figures are of the text as it is
+        content = clean(content)
+        if not content.strip():
+            raise ValueError(f"{path} is empty but for control characters: there is nothing to learn from")
+    return Text(content, name, share)
 
 
 def _place(source: Source, name: str) -> Path:
@@ -165,7 +170,12 @@ def save_codes(codes: np.ndarray, path: str | os.PathLike[str]) -> None:
 
 def load_codes(path: str | os.PathLike[str]) -> np.ndarray:
     """A memory map of tokens that ``save_codes`` wrote: larger than memory is no obstacle."""
-    codes = np.load(path, mmap_mode="r")
+    try:
+        codes = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:  # NumPy speaks of pickles and zip files
+        raise ValueError(f"{path} is damaged, or no .npy file") from error
+    if not isinstance(codes, np.ndarray):
+        raise ValueError(f"{path} is an .npz of several arrays, not a row of tokens")
     if codes.ndim != 1 or codes.dtype.kind not in "iu":
         raise ValueError(f"{path} holds {codes.dtype} of shape {codes.shape}, not a row of tokens")
     return codes

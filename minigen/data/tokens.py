@@ -70,6 +70,8 @@ class WordTokenizer:
     def fit(
         cls, text: str, size: int = 10_000, chinese: bool = False, stop_words: Iterable[str] = ()
     ) -> WordTokenizer:
+        if size < 1:
+            raise ValueError(f"WordTokenizer: size must be at least 1, for {UNKNOWN}, got {size}")
         empty = cls([UNKNOWN], chinese, stop_words)
         counts = Counter(empty.cut(text))
         frequent = sorted(counts, key=lambda w: (-counts[w], w))[: size - 1]
@@ -109,6 +111,8 @@ class BPETokenizer:
 
     @classmethod
     def fit(cls, text: str, size: int = 2000) -> BPETokenizer:
+        if size < 1:
+            raise ValueError(f"BPETokenizer: size must be at least 1, got {size}")
         library = _tokenizers()
         inner = library.Tokenizer(library.models.BPE())
         inner.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)

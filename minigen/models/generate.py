@@ -26,10 +26,10 @@ def probabilities(
 ) -> np.ndarray:
     """softmax(logits / temperature) over the last axis, cut to top_k and top_p and made to sum to 1: float64.
 
-    Raises ValueError for a negative temperature, top_k below 1, top_p outside (0, 1].
+    Raises ValueError for a temperature that is negative or not finite, top_k below 1, top_p outside (0, 1].
     """
-    if temperature < 0:
-        raise ValueError(f"temperature must be at least 0, got {temperature}")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be finite and at least 0, got {temperature}")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k must be at least 1, got {top_k}")
     if top_p is not None and not 0 < top_p <= 1:

@@ -23,7 +23,7 @@ from ..data.tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
 from ..metrics.text import longest_copy, longest_repeat, ngram_share
 from ..models.generate import generate
 from ..tensor import Tensor
-from .checks import positive
+from .checks import positive, positive_float, share
 from .experiment import Experiment
 from .guard import finite
 from .health import Healthy
@@ -31,6 +31,7 @@ from .run import Run
 
 SPOKEN = 2000  # tokens that are generated at the end, for the figures
 PROMPTS = {"chinese": "从前有座山", "sanguo": "从前有座山"}  # other texts: their first line
+PROMPT = 60  # characters at most: a file may be one line
 SHOWN = 300  # tokens of the sample after each epoch
 DRAWS: tuple[dict[str, Any], ...] = (  # tried in this order, until what is said is KNOWN and not COPIED
     {"temperature": 0.8}, {"temperature": 0.7}, {"temperature": 0.6}, {"temperature": 0.5},
@@ -69,8 +70,8 @@ class Language(Experiment):
         add("--context", type=positive, default=128, help="tokens of a window (default %(default)s)")
         add("--weight-decay", type=float, default=0.1, help="of the matrices (default %(default)s)")
         add("--beta2", type=float, default=0.99, help="AdamW's second decay (default %(default)s)")
-        add("--clip", type=float, default=1.0, help="longest gradient (default %(default)s)")
-        add("--warmup", type=float, default=0.05, help="share of the run until --lr is reached (default %(default)s)")
+        add("--clip", type=positive_float, default=1.0, help="longest gradient (default %(default)s)")
+        add("--warmup", type=share, default=0.05, help="share of the run until --lr is reached (default %(default)s)")
 
     @classmethod
     def drawing(cls, parser: Any) -> None:
@@ -92,7 +93,10 @@ class Language(Experiment):
         """The tokeniser is a part of the run: a prompt means the same numbers in it for ever."""
         if config["data"].endswith(".npy"):
             codes, packed = unpack(config["data"])
-            config["tokenizer"], config["held_out"] = packed.to_dict(), config["held_out"] or 0.1
+            part = 0.1 if config["held_out"] is None else config["held_out"]
+            if not 0 <= part < 1:
+                raise ValueError(f"--held-out must lie in [0, 1), got {part}")
+            config["tokenizer"], config["held_out"] = packed.to_dict(), part
             config["prompt"] = packed.decode(codes[:10])
             return
         text = read(config["data"], config["held_out"])
@@ -101,10 +105,10 @@ class Language(Experiment):
         made = (
             CharTokenizer.fit(text.content) if kind == "char"
             else BPETokenizer.fit(train, size) if kind == "bpe"
-            else WordTokenizer.fit(train, size, max(train[:1000]) >= "一", stop_words(config["stop_words"]))
+            else WordTokenizer.fit(train, size, max(train[:1000], default="") >= "一", stop_words(config["stop_words"]))
         )  # fmt: skip
         config["tokenizer"], config["held_out"] = made.to_dict(), text.held_out
-        config["prompt"] = PROMPTS.get(config["data"]) or text.content.strip().splitlines()[0]
+        config["prompt"] = PROMPTS.get(config["data"]) or text.content.strip().splitlines()[0][:PROMPT]
 
     @classmethod
     def place(cls, config: dict[str, Any]) -> dict[str, Any]:

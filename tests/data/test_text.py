@@ -60,7 +60,8 @@ def test_a_file_is_read_and_cleaned(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b" \n\t", "is empty"), ("好".encode("gb18030"), "not UTF-8: byte 0 is 0xba"),
+    [(b"", "is empty"), (b" \n\t", "is empty"), (b"\x00\n\x01", "but for control characters"),
+     ("好".encode("gb18030"), "not UTF-8: byte 0 is 0xba"),
      (b"good \xff", "byte 5 is 0xff")],
 )  # fmt: skip
 def test_a_bad_file_is_named(tmp_path, content, message):
@@ -208,6 +209,19 @@ def test_the_command_packs_and_names_what_is_wrong(tmp_path, capsys):
     assert main(["pack", str(tmp_path / "old"), to]) == 1 and "is not UTF-8" in capsys.readouterr().err
     (tmp_path / "good").write_text("山上有座庙\n", encoding="utf-8")
     assert main(["pack", str(tmp_path / "good"), to]) == 0 and "6 tokens" in capsys.readouterr().out
+    kept = (tmp_path / "text.json").write_text("{}\n")
+    for source, name in (("good", "x"), ("text.json", "text.npy"), ("x.npy", "x.npy")):
+        assert main(["pack", str(tmp_path / source), str(tmp_path / name)]) == 1
+        assert "must be another file" in capsys.readouterr().err
+    assert (tmp_path / "text.json").stat().st_size == kept
+    assert main(["pack", str(tmp_path / "good"), to, "--tokens", "word", "--vocabulary", "0"]) == 1
+    assert "size must be at least 1" in capsys.readouterr().err
+    np.savez(tmp_path / "x.npz", x=np.arange(3))
+    whole = (tmp_path / "x.npz").read_bytes()
+    for content, words in ((whole[:50], "damaged, or no .npy file"), (b"text", "no .npy file"), (whole, "several")):
+        (tmp_path / "x.npy").write_bytes(content)
+        with pytest.raises(ValueError, match=words):
+            corpus.unpack(to)
     (tmp_path / "x.json").unlink()
     with pytest.raises(FileNotFoundError, match="wants its tokeniser beside it"):
         corpus.unpack(to)

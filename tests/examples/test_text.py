@@ -175,7 +175,25 @@ def test_bad_data_leaves_no_run_behind(run):
     Path("old.txt").write_bytes("从前有座山".encode("gb18030"))
     assert "is not UTF-8" in run("text_rnn", "--data", "old.txt", status=1)
     assert "no text 'nowhere'" in run("text_rnn", "--data", "nowhere", status=1)
+    Path("one.txt").write_text("a")
+    assert "shorter context or a longer text" in run("text_rnn", "--data", "one.txt", "--tokens", "word", status=1)
+    corpus.pack("tale.txt", "tale.npy")
+    for share in (-1, 1.5, "nan"):
+        assert "must lie in [0, 1)" in run("text_rnn", "--data", "tale.npy", "--held-out", share, status=1)
     assert not Path("runs").exists()
+
+
+def test_a_file_of_one_line_is_not_its_own_prompt(run):
+    run("text_rnn", *SMALL["text_rnn"], "--data", "tale.txt", "--steps", 1)
+    path = newest("text_rnn")
+    assert checkpoint.load(path)["config"]["prompt"] == TEXT[: language.PROMPT]
+    assert len(path.with_name("samples.txt").read_text("utf-8")) < 3 * language.PROMPT
+
+
+def test_nothing_of_a_packed_corpus_is_held_out_if_so_wanted(run):
+    corpus.pack("tale.txt", "tale.npy")
+    run("text_rnn", *SMALL["text_rnn"], "--data", "tale.npy", "--held-out", 0, "--steps", 1)
+    assert checkpoint.load(newest("text_rnn"))["config"]["held_out"] == 0
 
 
 def test_a_run_that_has_not_ended_is_not_published(run, monkeypatch):

@@ -119,6 +119,12 @@ def test_generation_repeats_with_its_seed_and_runs_past_the_context(model):
     assert said[0] != list(generate.generate(model, [1, 2], 3 * T, generator=minigen.Generator(8)))
 
 
+@pytest.mark.parametrize("temperature", [-1, float("nan"), float("inf")])
+def test_a_temperature_that_is_none_is_refused(temperature):
+    with pytest.raises(ValueError, match="finite and at least 0"):
+        generate.probabilities(np.zeros((1, 3)), temperature)
+
+
 def test_temperature_zero_takes_the_likeliest(model):
     prompt = [3, 1, 4]
     said = list(generate.generate(model, prompt, 5, temperature=0))
