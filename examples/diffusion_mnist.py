@@ -14,6 +14,7 @@ import numpy as np
 import minigen
 from minigen import Tensor, optim, plot, training
 from minigen.data import transforms
+from minigen.data.arrays import read_arrays
 from minigen.models import denoising, diffusion
 from minigen.models.unet import UNet, quiet_start
 from minigen.training import Healthy
@@ -148,8 +149,8 @@ class Diffusion(training.Experiment):
         return self.images(SHEET, labels, minigen.Generator(self.settings["seed"] + 1))
 
     def sample(self, args: argparse.Namespace, source: Any) -> int:
-        given = {**vars(args), "steps": args.steps or STEPS, "guidance": self.guidance(args.guidance)}
-        self.way = argparse.Namespace(**given)
+        steps = args.steps or min(STEPS, self.process.T)
+        self.way = argparse.Namespace(**{**vars(args), "steps": steps, "guidance": self.guidance(args.guidance)})
         return super().sample(args, source)
 
     def guidance(self, wanted: float | None) -> float:
@@ -215,12 +216,14 @@ class Diffusion(training.Experiment):
             test = training.dataset(self.settings["data"], train=False)
             images, labels = test.images, test.labels
         else:
-            with np.load(path, allow_pickle=False) as arrays:
-                if "images" not in arrays.files:
-                    raise ValueError(f"--start: {path} holds {', '.join(arrays.files)}, but no array `images`")
-                images, labels = arrays["images"], arrays["labels"] if "labels" in arrays.files else None
+            arrays = read_arrays(path)
+            if "images" not in arrays:
+                raise ValueError(f"--start: {path} holds {', '.join(filter(None, arrays))}, but no array `images`")
+            images, labels = arrays["images"], arrays.get("labels")
         if images.dtype != np.uint8 or images.shape[1:] != (28, 28) or not len(images):
             raise ValueError(f"--start: images must be uint8 (N, 28, 28), got {images.dtype} {images.shape}")
+        if labels is not None and (labels.shape != images.shape[:1] or not np.isin(labels, range(CLASSES)).all()):
+            raise ValueError(f"--start: labels must be {len(images)} classes from 0 to {CLASSES - 1}, one an image")
         which = np.arange(n) % len(images)
         return images[which], None if labels is None else labels[which]
 

@@ -26,10 +26,15 @@ def main(argv: list[str] | None = None) -> int:
     if args.explain:
         explain()
         return 0
-    from minigen.data import MNIST
+    from minigen.training import dataset
 
-    root = {"embedded": "embedded", "mnist": None}.get(args.data, args.data)
-    train, test = (MNIST(root=root, train=part) for part in (True, False))
+    try:
+        train, test = (dataset(args.data, train=part) for part in (True, False))
+        if max(train.labels.max(), test.labels.max()) > 9:
+            raise ValueError(f"--data {args.data}: there are more than ten classes")
+    except (OSError, ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     if args.smoke:
         args.epochs = 2
     x, labels = columns(train, 1000 if args.smoke else None)
@@ -208,7 +213,7 @@ def show(name: str, value: Array) -> None:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="embedded", help="embedded (default), mnist (found, downloaded) or a folder")
+    parser.add_argument("--data", default="embedded", help="embedded (default), mnist, fashion or a folder")
     parser.add_argument("--epochs", type=positive, default=30)
     parser.add_argument("--batch-size", type=positive, default=32)
     parser.add_argument("--eta", type=float, default=0.2, help="the learning rate η (default 0.2)")

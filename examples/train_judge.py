@@ -28,14 +28,15 @@ from minigen import Tensor, training
 from minigen.data import MNIST, DataLoader, embedded
 from minigen.metrics.judge import WEIGHTS, Judge, JudgeNet
 from minigen.optim import AdamW
+from minigen.training.checks import positive, positive_float
 
 CONFIG = ("epochs", "batch_size", "lr", "seed", "smoke")
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
-    minigen.set_num_threads(args.threads)
     try:
+        minigen.set_num_threads(args.threads)
         return learn(args)
     except (OSError, FloatingPointError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -172,11 +173,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--data", help="folder with MNIST's files")
     add("--runs", type=Path, default=Path("runs", "judge"), help="where runs are written (default: %(default)s)")
     add("--resume", action="store_true", help="go on with the newest run")
-    add("--epochs", type=int, default=17)
-    add("--batch-size", type=int, default=100)
-    add("--lr", type=float, default=2e-3)
+    add("--epochs", type=positive, default=17)
+    add("--batch-size", type=positive, default=100)
+    add("--lr", type=positive_float, default=2e-3)
     add("--seed", type=int, default=1)
-    add("--threads", type=int, default=1)
+    add("--threads", type=positive, default=1)
     add("--smoke", action="store_true", help="a few steps on a few digits, to see that everything works")
     return parser.parse_args(argv)
 

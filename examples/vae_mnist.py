@@ -95,6 +95,9 @@ class VAEExperiment(training.Experiment):
     def data(self) -> Any:
         place, smoke = self.settings["data"], self.settings["smoke"]
         test = training.dataset(place, train=False, smoke=smoke)
+        if len(test) < 8:
+            raise ValueError(f"--data {place}: {len(test)} test images do not fill a row of 8; give more (of a folder "
+                             "of pictures every tenth is for testing)")
         self.test, self.test_labels = test.get_batch(np.arange(len(test)))
         self.binary = vae.binarised_test(self.test)
         return training.dataset(place, smoke=smoke)
@@ -203,6 +206,7 @@ class VAEExperiment(training.Experiment):
 
     def interpolations(self, rows: int = 10, columns: int = 10) -> np.ndarray:
         """Each row leads along a straight line from the code of one test digit to that of another."""
+        rows = min(rows, len(self.test) // 2)
         mean, _ = self.codes(2 * rows)
         along = np.linspace(0, 1, columns)[:, None]
         lines = [(1 - along) * mean[2 * i] + along * mean[2 * i + 1] for i in range(rows)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -188,6 +189,14 @@ def test_the_example_explains_one_step(tmp_path):
 def test_the_example_refuses_a_learning_rate_that_explodes(tmp_path):
     done = example("--smoke", "--eta", "1e30", cwd=tmp_path)
     assert done.returncode == 1 and "--eta" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_example_takes_no_other_digits_than_those_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main = load("mlp_backprop").main
+    for name, words in (("nowhere", "there is no folder nowhere"), (".", "holds no pictures and no files of MNIST")):
+        assert main(["--data", name, "--smoke", "--out", "run"]) == 1
+        assert words in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -9,22 +9,22 @@ import os
 import shlex
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..backend import set_num_threads
+from ..data.arrays import read_arrays
 from . import mnist, ngram, sheet, table
 from .calibrate import calibrate, kinds
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
-    if args.threads:
-        set_num_threads(args.threads)
     try:
+        if args.threads:
+            set_num_threads(args.threads)
         return args.run(args)
     except (OSError, ValueError, TypeError, KeyError) as error:
         print(f"error: {error.args[0] if isinstance(error, KeyError) else error}", file=sys.stderr)
@@ -122,20 +122,17 @@ def count(args: argparse.Namespace) -> int:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """`images` and, if it is there, `labels` of an .npz file. Raises: OSError, ValueError, KeyError in words."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if isinstance(arrays, np.ndarray):
-                return arrays, None
-            names = list(arrays.files)
-            if "images" not in names:
-                raise KeyError(f"{path} holds {', '.join(names) or 'nothing'}, but no array `images`; "
-                               "write it by np.savez(file, images=..., labels=...)")  # fmt: skip
-            return arrays["images"], arrays["labels"] if "labels" in names else None
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path} can't be read as arrays ({error}); write it by np.savez(file, images=...)") from error
+    """`images` and, if it is there, `labels` of an .npz file, or the array of an .npy.
+
+    Raises: OSError, ValueError, KeyError in words.
+    """
+    arrays = read_arrays(path)
+    if "" in arrays:
+        return arrays[""], None
+    if "images" not in arrays:
+        raise KeyError(f"{path} holds {', '.join(arrays) or 'nothing'}, but no array `images`; "
+                       "write it by np.savez(file, images=..., labels=...)")  # fmt: skip
+    return arrays["images"], arrays.get("labels")
 
 
 def write(path: Path, result: dict[str, Any]) -> None:

@@ -125,7 +125,12 @@ def test_what_cannot_be_drawn_is_refused(run):
     Image.fromarray(np.zeros((14, 28), np.uint8)).save("small.png")
     np.savez("flat.npz", images=np.zeros((3, 784), np.uint8))
     np.savez("other.npz", pictures=np.zeros(3))
+    np.savez("wrong.npz", images=np.zeros((3, 28, 28), np.uint8), labels=np.array([1, 2, 30]))
+    Path("cut.npz").write_bytes(Path("flat.npz").read_bytes()[:200])
+    assert run("--sample", 2)[0] == 0  # as many steps as there are levels, if these are fewer than usual
     for args, words in (
+        (("--vary", 0.5, "--start", "wrong.npz"), "3 classes from 0 to 9"),
+        (("--vary", 0.5, "--start", "cut.npz"), "cut.npz can't be read as arrays"),
         (("--steps", 21), "steps must lie in 1 .. 20"),
         (("--classes", "37x"), "no class x"),
         (("--eta", 2), "ddim with 0 <= eta <= 1"),

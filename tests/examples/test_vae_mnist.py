@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_scripts import load
+from PIL import Image
 
-from minigen import checkpoint
+from minigen import checkpoint, training
 from minigen.data import MNIST
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +123,19 @@ def test_a_stopped_run_resumes_bitwise(script, tmp_path):
 def test_bad_input_is_named(script, name, args, words, tmp_path):
     assert words in script(name, *args, status=1).stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_of_few_pictures_is_enough_or_refused_before_the_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    kind = load("vae_mnist").VAEExperiment
+    args = ["--smoke", "--network", "n4", "--latent", "2", "--batch-size", "8", "--data", "mine"]
+    (tmp_path / "mine").mkdir()
+    for n, status in ((70, 1), (100, 0)):  # every tenth is for testing
+        for i in range(n):
+            Image.fromarray(np.full((28, 28), i, np.uint8)).save(f"mine/{i:03}.png")
+        assert training.script(kind, args) == status
+        assert ("7 test images do not fill a row" in capsys.readouterr().err) == bool(status)
+        assert Path("runs").exists() != bool(status)
 
 
 def test_classes_of_an_unconditional_one_are_refused(script, tmp_path):
