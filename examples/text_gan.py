@@ -13,9 +13,10 @@ import minigen
 from minigen import functional as F
 from minigen import optim, training
 from minigen.data import TensorDataset
+from minigen.data.arrays import read_arrays
 from minigen.models import seqgan
 from minigen.models.rnn import RecurrentLM
-from minigen.training.checks import positive
+from minigen.training.checks import positive, share
 
 LENGTH, BEGIN = 20, 0
 REAL, HELD_OUT = 10_000, 10_000  # sentences of the oracle: to learn from, and to measure with
@@ -85,7 +86,7 @@ class SeqGAN(training.Experiment):
         add("--advantage", choices=["reward", "baseline", "constant"], default="reward",
             help="what a word's log-probability is multiplied by: its value, as published; that less the batch's mean; "
             "or, to see what is gained without any D, always the same (default %(default)s)")  # fmt: skip
-        add("--rate", type=float, default=0.8, help="of the roll-out policy's weights that stay (default %(default)s)")
+        add("--rate", type=share, default=0.8, help="of the roll-out policy's weights that stay (default %(default)s)")
         add("--epochs-D", type=positive, default=1, help="of D in every round (default %(default)s)")
         add("--lr-D", type=float, default=1e-3, help="D's learning rate (default %(default)s)")
         add("--lr-game", type=float, default=0.01, help="G's learning rate in the game (default %(default)s)")
@@ -174,8 +175,9 @@ class SeqGAN(training.Experiment):
         told = F.binary_cross_entropy_with_logits(logits, truth)
         small = sum(((p**2).sum() for p in self.D.head.parameters()), minigen.zeros(())) / 2
         told_apart = told + 0.2 * small  # L2 of the last layer, as in the paper's program
+        row = {"loss_D": training.finite("loss_D", told)}
         self.update(self.opt_D, told_apart, self.settings["lr_D"])
-        return {"loss_D": training.finite("loss_D", told)}
+        return row
 
     def round(self, pace: float) -> dict[str, float]:
         """One step of G on its words' values, the roll-out policy follows, then D catches up."""
@@ -272,8 +274,7 @@ def weights(name: str, seed: int) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"--oracle {name}: there is no file {path}; let MINIGEN_DATA name the folder above "
                                 "seqgan/, or take --oracle random")
-    with np.load(path) as arrays:
-        return dict(arrays)
+    return read_arrays(path)
 
 
 if __name__ == "__main__":

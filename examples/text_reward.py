@@ -15,10 +15,11 @@ import numpy as np
 import minigen
 from minigen import optim, training
 from minigen.data import TensorDataset
+from minigen.data.text import decoded
 from minigen.data.tokens import CharTokenizer, tokenizer
 from minigen.models import seqgan
 from minigen.models.rnn import RecurrentLM
-from minigen.training.checks import positive
+from minigen.training.checks import positive, share
 
 VERSES = 4  # of a quatrain; each ends in a sign: 5 + 1 or 7 + 1 characters
 SIGNS = "，。"  # after verses 1 and 3, after 2 and 4
@@ -99,7 +100,7 @@ def read_poems(data: str, width: int) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f"--data {data}: there is no file {path}; name a file of poems, a couplet a line, or "
                                 "let MINIGEN_DATA name the folder above tang300/")
-    found = quatrains(path.read_text("utf-8"), width)
+    found = quatrains(decoded(path), width)
     if len(found) < 16:
         raise ValueError(f"--data: {path} holds {len(found)} quatrains of {width} characters a verse; at least 16 are "
                          "needed. A couplet stands on a line, as in 白日依山尽，黄河入海流。")
@@ -140,7 +141,7 @@ class RewardedPoems(training.Experiment):
         add = parser.add_argument
         add("--reward", default="rhyme", help=f"{', '.join(REWARDS)}, or FILE.py:function (default %(default)s)")
         add("--width", type=int, choices=[5, 7], default=5, help="characters of a verse (default %(default)s)")
-        add("--pretrain", type=float, default=0.6, help="share of the run for likelihood alone (default %(default)s)")
+        add("--pretrain", type=share, default=0.6, help="share of the run for likelihood alone (default %(default)s)")
         add("--rollouts", type=positive, default=4, help="completions per character (default %(default)s)")
         add("--stay", type=float, default=0.02, help="price of a nat of drift per character (default %(default)s)")
         add("--hidden", type=positive, default=256, help="width of the LSTM (default %(default)s)")
@@ -161,6 +162,7 @@ class RewardedPoems(training.Experiment):
         self.tokenizer = tokenizer(config["tokenizer"])
         self.begin = int(self.tokenizer.encode("\n")[0])
         self.net, self.before = (RecurrentLM(len(self.tokenizer), 64, config["hidden"], 1) for _ in range(2))
+        self.before.load_state_dict(self.net.state_dict())  # what drift is measured from, also for --pretrain 0
         self.opt, self.opt_reward = (optim.Adam(self.net.parameters(), lr=config[lr]) for lr in ("lr", "lr_reward"))
         self.length = VERSES * (config["width"] + 1)
 
@@ -175,15 +177,17 @@ class RewardedPoems(training.Experiment):
     def step(self, batch: Any) -> dict[str, float]:
         if self.progress < self.settings["pretrain"]:
             loss = -seqgan.log_probabilities(self.net, batch.numpy(), self.begin).mean()
+            row = {"loss": training.finite("loss", loss)}
             self.update(self.opt, loss)
             self.before.load_state_dict(self.net.state_dict())
-            return {"loss": training.finite("loss", loss)}
+            return row
         said = seqgan.sample(self.net, len(batch), self.length, self.begin)
         Q = seqgan.action_values(self.net, said, self.judged, self.settings["rollouts"], self.begin)
         drift = self.drift(said)
         # Less what this batch got on average: the same gradient in expectation, of a smaller variance (Williams 1992)
         advantage = Q - Q.mean(0) - self.settings["stay"] * drift[:, None]
         loss = seqgan.policy_loss(self.net, said, advantage, self.begin)
+        training.finite("loss of the reward", loss)
         self.update(self.opt_reward, loss)
         return {"reward": float(Q[:, -1].mean()), "drift": float(drift.mean())}
 

@@ -109,4 +109,13 @@ def test_errors(run, monkeypatch):
     assert "shares of the run" in run(*ARGS[:6], "--mle", 0, status=1)
     np.savez("half.npz", embedding=np.zeros((3, 2)))
     assert "the weights lack Wo, bo" in run("--oracle", "half.npz", status=1)
+    Path("cut.npz").write_bytes(Path("oracle.npz").read_bytes()[:500])
+    assert "cut.npz can't be read as arrays" in run("--oracle", "cut.npz", status=1)
     assert not Path("runs").exists()
+
+
+def test_a_loss_of_D_that_is_no_number_touches_no_weight(run, text_gan, monkeypatch):
+    true, made = text_gan.F.binary_cross_entropy_with_logits, []
+    monkeypatch.setattr(text_gan.F, "binary_cross_entropy_with_logits", lambda *a: true(*a) * float("nan"))
+    monkeypatch.setattr(text_gan.SeqGAN, "update", lambda self, optimizer, *_: made.append(optimizer is self.opt_D))
+    assert "loss_D is nan" in run(*ARGS, status=1) and not any(made)

@@ -66,6 +66,30 @@ def test_the_reward_rises(run):
     assert said.strip() == Path("said.txt").read_text("utf-8").strip() and len(said.replace("\n", "")) == 48
 
 
+def test_a_byte_order_mark_costs_no_couplet(run):
+    content = Path("poems.txt").read_text("utf-8")
+    wanted = text_reward.read_poems("poems.txt", 5)
+    Path("poems.txt").write_bytes(b"\xef\xbb\xbf" + content.replace("\n", "\r\n").encode())
+    assert text_reward.read_poems("poems.txt", 5) == wanted
+
+
+def test_drift_is_measured_from_the_own_beginning(run):
+    run("--data", "poems.txt", "--reward", "length", "--hidden", 8, "--batch-size", 16, "--pretrain", 0, "--steps", 1)
+    first, *_ = Path(training.newest_checkpoint("runs/text_reward").with_name("metrics.jsonl")).read_text().splitlines()
+    assert abs(json.loads(first)["drift"]) < 1e-6
+
+
+@pytest.mark.parametrize("pretrain", [0, 1])
+def test_a_loss_that_is_no_number_touches_no_weight(run, monkeypatch, pretrain):
+    """It is told before the update, in either phase."""
+    args = ("--data", "poems.txt", "--reward", "length", "--hidden", 8, "--batch-size", 16, "--pretrain", pretrain)
+    made = []
+    monkeypatch.setattr(text_reward.optim.Adam, "step", lambda self: made.append("a step"))
+    true = text_reward.seqgan.log_probabilities
+    monkeypatch.setattr(text_reward.seqgan, "log_probabilities", lambda *a: true(*a) * float("nan"))
+    assert "is nan" in run(*args, "--steps", 1, status=1) and not made
+
+
 def test_mistakes_are_named(run, monkeypatch):
     monkeypatch.setenv("MINIGEN_DATA", "nowhere")
     assert "a couplet a line" in run(status=1)
