@@ -78,13 +78,14 @@ class KneserNey:
 
 
 def discounts(counts: np.ndarray) -> np.ndarray:
-    """0 and D(1), D(2), D(3+) of equation 26. Where a text is too short to estimate them, 0.5."""
+    """0 and D(1), D(2), D(3+) of equation 26, or 0.5 each where a text is too short or too repetitive to estimate them:
+    a discount of 0 would leave what was never seen a probability of 0."""
     n1, n2, n3, n4 = (int(np.sum(counts == i)) for i in (1, 2, 3, 4))
     if not n1 * n2 * n3:
         return np.array([0, 0.5, 0.5, 0.5])
     Y = n1 / (n1 + 2 * n2)
     D = np.array([0, 1 - 2 * Y * n2 / n1, 2 - 3 * Y * n3 / n2, 3 - 4 * Y * n4 / n3])
-    return np.clip(D, 0, np.arange(4))
+    return np.minimum(D, np.arange(4)) if (D[1:] > 0).all() else np.array([0, 0.5, 0.5, 0.5])
 
 
 def _find(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, otherwise: float) -> np.ndarray:

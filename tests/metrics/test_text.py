@@ -85,6 +85,14 @@ def test_the_command_measures_what_scripts_hold_out(tmp_path, capsys):
     assert main(["ngram", "nowhere"]) == 1 and "no text 'nowhere'" in capsys.readouterr().err
 
 
+def test_a_repetitive_text_leaves_the_unseen_a_chance():
+    assert discounts(np.array([1, 2, 3, 3, 3, 3, 4])).tolist() == [0, 0.5, 0.5, 0.5]  # by the formula D(2) < 0
+    row = np.array([0, 1, 2, 3, 4, 5, 1, 3, 5] * 3 + [0, 1, 2, 6, 6, 7, 0, 7])
+    for order in (1, 2, 3, 4):
+        model = KneserNey(row, order, 8)
+        assert np.isfinite(model.nats(np.random.default_rng(0).integers(0, 8, 500))).all()
+
+
 def test_kneser_ney_errors():
     with pytest.raises(ValueError, match=r"tokens must lie in 0 \.\. 3"):
         KneserNey([0, 4], 2, 4)
