@@ -140,7 +140,7 @@ class SeqGAN(training.Experiment):
     # learning -----------------------------------------------------------------------------------------
     def step(self, batch: Any) -> dict[str, float]:
         mle, critic = self.settings["mle"], max(self.settings["critic"], self.settings["mle"])
-        if self.progress < mle:
+        if self.progress < mle and "game" not in self.memory.counts:  # a later end does not call likelihood back
             return self.step_likelihood(batch.numpy(), self.pace(self.progress / mle))
         seen: dict[str, float] = {}
         if "game" not in self.memory.counts:  # likelihood has ended: its best model goes on

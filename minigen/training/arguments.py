@@ -26,6 +26,9 @@ def parse(kind: type[Experiment], argv: list[str]) -> argparse.Namespace:
     epochs = defaults.pop("epochs")
     parser.set_defaults(**{k: v for k, v in defaults.items() if k in SHARED})
     args = parser.parse_args(argv)
+    unsaid = argparse.Namespace(**dict.fromkeys(vars(args)))  # what is there already, argparse gives no default
+    said = vars(parser.parse_args(argv, unsaid))
+    args.said = {name: value for name, value in said.items() if value is not None}
     if args.epochs is args.steps is args.budget is args.resume is None:
         args.epochs = epochs
     if args.pretrained and not kind.is_used(args):

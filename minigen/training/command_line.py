@@ -45,6 +45,9 @@ def script(kind: type[Experiment], argv: list[str] | None = None) -> int:
     except (OSError, FloatingPointError, ValueError, ImportError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # between steps train() waits for the step's end; this is before, after, or a second one
+        print("\nStopped. What was saved is there: --resume goes on from it, or finishes what follows training.")
+        return INTERRUPTED
 
 
 def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
@@ -53,6 +56,11 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
         resume = newest_checkpoint(args.runs) if args.resume == "newest" else Path(args.resume)
         state = load(kind, resume)
         ends = {name: getattr(args, name) for name in ("epochs", "steps", "budget")}
+        for name in (*SHARED, *kind.config):
+            said, kept = args.said.get(name), state["config"][name]
+            if said not in (None, kept) and name not in ends:
+                raise ValueError(f"--{name.replace('_', '-')} {said}: a resumed run goes on as it was begun, with "
+                                 f"{kept}; leave it out, or begin a new run")
         if any(ends.values()):  # a new end stands for all of the old one
             state["config"] |= ends
         experiment = build(kind, state["config"], resume, state["parts"])

@@ -83,6 +83,18 @@ def test_a_resumed_run_is_bitwise_the_whole(run, text_gan, monkeypatch):
             assert (resumed[part][name] == value).all(), (part, name)
 
 
+def test_a_later_end_does_not_call_likelihood_back(run, text_gan):
+    run(*ARGS)
+    path = training.newest_checkpoint("runs/text_gan")
+    before = checkpoint.load(path)
+    steps = 3 * before["step"]  # so far the run was likelihood's share of this many
+    run("--resume", path, "--steps", steps)
+    after = checkpoint.load(path)
+    assert after["step"] == steps
+    counts = [state["parts"]["memory"]["counts"] for state in (before, after)]
+    assert counts[1]["likelihood"] == counts[0]["likelihood"] and counts[1]["rounds"] > counts[0]["rounds"]
+
+
 @pytest.mark.parametrize(("advantage", "taught"), [("baseline", True), ("constant", False)])
 def test_what_a_word_is_worth(run, text_gan, monkeypatch, advantage, taught):
     """The published value less the batch's mean; and the control, which must not ask D at all."""

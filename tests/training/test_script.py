@@ -122,6 +122,28 @@ def test_a_resumed_run_may_get_another_end(run_script):
     assert [row["step"] for row in rows(the_run()) if "loss" in row] == [1, 2, 3, 4, 5]
 
 
+def test_a_resumed_run_keeps_what_it_was_begun_with(run_script):
+    assert run_script("--steps", 2, "--lr", 0.2)[0] == 0
+    for other in (("--lr", 0.1), ("--known", 3), ("--smoke",)):
+        status, _, err = run_script("--resume", "--steps", 3, *other)
+        assert status == 1 and other[0].replace("known", "classes") in err and "begin a new run" in err
+    assert [row["step"] for row in rows(the_run()) if "loss" in row] == [1, 2]
+    assert run_script("--resume", "--steps", 3, "--lr", 0.2, "--batch-size", 50)[0] == 0  # as it was: may be said
+
+
+def test_ctrl_c_while_a_run_concludes_is_no_traceback(run_script, monkeypatch):
+    assert run_script("--steps", 1)[0] == 0
+
+    def interrupted(self, run):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m:
+        m.setattr(run_script.made[0].__class__, "conclude", interrupted)
+        status, out, _ = run_script("--steps", 2, "--runs", "two")
+    assert status == 130 and "--resume" in out and not list(Path("two").glob("*/result.json"))
+    assert run_script("--resume", "--runs", "two")[0] == 0 and list(Path("two").glob("*/result.json"))
+
+
 def test_samples(run_script):
     run_script("--smoke")
     assert run_script("--sample", 5, "--out", "a/s.npz", "--seed", 3)[0] == 0
