@@ -13,20 +13,20 @@ def positive(text: str) -> int:
 
 
 def positive_float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
+    if not 0 < _number(text) < math.inf:
         raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
-    return value
+    return float(text)
 
 
 def share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
+    if not 0 <= _number(text) <= 1:
         raise argparse.ArgumentTypeError(f"must be a share, from 0 to 1, got {text!r}")
-    return value
+    return float(text)
+
+
+def _number(text: str) -> float:
+    """The number, or NaN, which lies in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

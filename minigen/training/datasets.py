@@ -14,8 +14,7 @@ SMOKE = 256  # images of a --smoke run
 
 def dataset(name: str, transform: Transform | None = None, *, train: bool = True, smoke: bool = False) -> GreyImages:
     """Items (image, label), 28 x 28 before the transform: "embedded", "mnist", "fashion", or a folder with IDX files or
-    with pictures (of which every tenth is for testing). ``smoke`` keeps 256, of a folder some of
-    every class.
+    with pictures (of which every tenth is for testing). ``smoke`` keeps 256, of a folder some of every class.
 
     Raises FileNotFoundError for a folder that is not there, and where a folder was named never takes other images than
     those in it; ValueError for what is damaged.

@@ -1,5 +1,6 @@
 """The shared command line: limits, resuming, drawing, exporting, and what it says to wrong input."""
 
+import argparse
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from minigen import checkpoint, training
-from minigen.training import datasets, pretrained, report
+from minigen.training import checks, datasets, pretrained, report
 
 
 def the_run():
@@ -239,3 +240,11 @@ def test_a_folder_of_pictures_is_data(run_script, tmp_path, monkeypatch):
     assert status == 0 and "11 images, 1 epochs of 2 steps" in out, err  # every tenth is for testing
     monkeypatch.setattr(datasets, "SMOKE", 4)
     assert training.dataset("mine", smoke=True).labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("check", [checks.share, checks.positive_float])
+@pytest.mark.parametrize("text", ["-0.1", "nan", "inf", "much"])
+def test_numbers_out_of_range_are_named(check, text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"got '{text}'"):
+        check(text)
+    assert check("0.25") == 0.25 and checks.share("0") == 0.0 and checks.share("1") == 1.0
