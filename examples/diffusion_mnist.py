@@ -22,9 +22,9 @@ from minigen.training.arguments import positive
 
 CLASSES = 10
 SHEET = 8 * CLASSES  # images on a sample sheet
-STEPS, GUIDANCE = 25, 1.5  # from noise to a picture
+STEPS, GUIDANCE, INTERVAL = 25, 1.5, "0,1"  # from noise to a picture
 WARM_UP = 200  # steps in which the learning rate rises
-BATCH = 500  # images that are drawn at once
+BATCH = 100  # images that are drawn at once
 HALVES: dict[str, Any] = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
 
 BY_LEVEL = (  # of v under the cosine schedule, from the first epoch of MNIST to the end of ten minutes
@@ -84,6 +84,8 @@ class Diffusion(training.Experiment):
         add("--eta", type=float, default=0.0, help="for ddim: fresh noise in each step, 0 none, 1 as much as ddpm")
         add("--guidance", type=float, metavar="W",
             help=f"0: as without label, 1: as trained, more: more typical of the class, less various ({GUIDANCE})")
+        add("--guidance-interval", metavar="LOW,HIGH", default=INTERVAL,
+            help="the noise levels that guidance is for, as shares of all (default %(default)s); elsewhere it is 1")
         add("--inpaint", metavar="MASK",
             help=f"{', '.join(HALVES)}: the part of test digits that is kept; or a 28 x 28 picture, white: kept")
         add("--repeats", type=positive, default=5, help="for --inpaint: how often each step is taken")
@@ -114,7 +116,8 @@ class Diffusion(training.Experiment):
         known = (config["prediction"], config["schedule"]) == ("v", "cosine")
         self.health = (*(BY_LEVEL if known else ()), DIVERSITY)
         self.way = argparse.Namespace(
-            steps=min(STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=self.guidance(None), repeats=5
+            steps=min(STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=self.guidance(None),
+            guidance_interval=INTERVAL, repeats=5,
         )  # how pictures are drawn in training
 
     def data(self) -> Any:
@@ -202,10 +205,14 @@ class Diffusion(training.Experiment):
 
     def batches(self, n: int, labels: np.ndarray | None, guidance: float) -> Iterator[tuple[int, int, Any]]:
         """Where each batch begins, how many are in it, and what predicts for it, with the averaged weights."""
-        with self.ema.applied() as net:
+        from tqdm import tqdm
+
+        low, high = (share * self.process.T for share in shares(self.way.guidance_interval))
+        with self.ema.applied() as net, tqdm(total=n, unit="picture", leave=False, disable=n <= BATCH) as bar:
             for i in range(0, n, BATCH):
-                some = None if labels is None else labels[i : i + BATCH]
-                yield i, min(BATCH, n - i), denoising.guided(net, some, guidance)
+                some, size = None if labels is None else labels[i : i + BATCH], min(BATCH, n - i)
+                yield i, size, denoising.guided(net, some, guidance, (low, high))
+                bar.update(size)
 
     def starts(self, n: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Pictures to start from, uint8 (n, 28, 28), and their labels if they have any."""
@@ -285,6 +292,17 @@ def scaled(images: np.ndarray) -> Tensor:
 
 def joined(drawn: list[Tensor]) -> np.ndarray:
     return np.concatenate([plot.to_uint8(x.numpy()) for x in drawn])
+
+
+def shares(interval: str) -> tuple[float, float]:
+    """'0.2,0.8' -> 0.2 and 0.8: between which shares of the noise levels guidance works."""
+    try:
+        low, high = (float(part) for part in interval.split(","))
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not 0 <= low < high <= 1:
+        raise ValueError(f"--guidance-interval: give two shares of the noise levels, as in 0.2,0.8, got {interval!r}")
+    return low, high
 
 
 def kept_part(mask: str) -> np.ndarray:

@@ -10,7 +10,6 @@ what the first layer looks at). Ctrl-C saves what there is and exits with status
 import argparse
 import json
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minigen.backprop import MLP, Array, one_hot
+from minigen.files import written
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -109,12 +109,11 @@ def columns(digits, n: int | None = None) -> tuple[Array, np.ndarray]:
 
 
 def save(net: MLP, folder: Path) -> None:
-    """The weights as plain arrays W1, b1, ...; renamed into place, so that half a file never carries the name."""
+    """The weights as plain arrays W1, b1, ..."""
     named = (("W", net.W), ("b", net.b))
     arrays: dict[str, Any] = {f"{name}{l}": value for name, layers in named for l, value in layers.items()}
-    with open(folder / "model.npz.part", "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(folder / "model.npz.part", folder / "model.npz")
+    with written(folder / "model.npz") as part:
+        np.savez(part, **arrays)
 
 
 def draw_curves(history: list[dict], path: Path) -> None:

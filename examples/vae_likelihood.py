@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import time
@@ -24,6 +23,7 @@ import numpy as np
 
 import minigen
 from minigen import checkpoint, training
+from minigen.files import write_json, written
 from minigen.models import vae
 from minigen.training import pretrained
 
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         result = {**measure(args), "command": shlex.join(["python", sys.argv[0], *argv])}
         folder = place(args)
-        (folder / "likelihood.json").write_text(json.dumps(result, indent=2) + "\n")
+        write_json(folder / "likelihood.json", result)
         if args.publish:
             publish(folder, args.publish, args.name, args.tried)
     except (OSError, ValueError) as error:
@@ -105,19 +105,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             label = None if y is None else y[start:end]
             part = vae.log_likelihood(net, x[start:end], label, k=args.draws, seed=start)
             done = np.concatenate([done, np.stack(part)], axis=1)
-            save(path, estimates=done, of=of)
+            with written(path) as beside:
+                np.savez(beside, estimates=done, of=of)
             bar.update(end - start)
             bar.set_postfix(nats=f"{-done[0].mean():.2f}")
     found = vae.Likelihood(*done[:, :n]).summary(args.draws)
     return {**found, "test set": f"{test.name}, {len(test):,} images", "minutes": (time.perf_counter() - began) / 60}
-
-
-def save(path: Path, **arrays: Any) -> None:
-    """Beside and renamed: whoever stops this meanwhile loses a part, not the whole."""
-    part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(part, path)
 
 
 def publish(run: Path, to: Path, name: str, tried: str | None = None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import bfloat16
+from .files import written
 from .tensor import Tensor, on_host
 
 _FORMAT = "minigen-checkpoint-1"
@@ -31,17 +32,8 @@ def save(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     arrays: dict[str, np.ndarray] = {}
     tree = _split(state, "", arrays)
     payload = encode(arrays, metadata={_FORMAT: json.dumps(tree)})
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with written(path) as part:
+        part.write_bytes(payload)
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .files import written
 
 PathLike = str | os.PathLike[str]
 _INK, _PALETTE = "#222222", ("#3366aa", "#cc5522", "#339966", "#aa3377")
@@ -143,8 +144,6 @@ def save_bars(values: np.ndarray, path: PathLike, title: str = "") -> None:
 
 
 def _save(image: Any, path: PathLike, **options: Any) -> None:
-    """Write beside and rename: a picture that somebody watches is never half written."""
-    target = Path(path)
-    part = target.with_name(f".{target.stem}.part{target.suffix}")
-    image.save(part, **options)
-    os.replace(part, target)
+    """A picture that somebody watches is never half written."""
+    with written(path) as part:
+        image.save(part, **options)

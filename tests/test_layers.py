@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     {"kernels", "_cpu", "backprop"},
-    {"backend", "dtypes", "check", "checks"},
+    {"backend", "dtypes", "check", "checks", "files"},
     {"node", "tensor", "anomaly", "autograd", "op", "small", "twin", "creation", "random", "sampling", "profile",
      "interchange", "modes", "cuda"},
     {"ops"},

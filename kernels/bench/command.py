@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import minigen
+from minigen.files import write_json
 
 from . import (
     conv,
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     print(report.text(result))
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_json(options.json, result, indent=1)
     if getattr(options, "plot", None):
         from . import plot
 

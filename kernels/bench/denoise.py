@@ -13,6 +13,7 @@ becomes a checkpoint of the script: both are sampled by the same code.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import sys
@@ -25,9 +26,10 @@ import numpy as np
 import minigen
 from minigen import checkpoint, training
 from minigen.data import transforms
+from minigen.files import write_json
 from minigen.models import diffusion, unet
 
-from . import machine, options
+from . import machine, options, timed
 from .translate import translate
 
 WARM_UP = 200  # as in the script
@@ -54,18 +56,18 @@ def run(wanted: argparse.Namespace) -> int:
     before = machine.describe()
     run = Run(torch, config)
     steps, seconds, loss = run.train(wanted.minutes * 60)
-    wanted.out.mkdir(parents=True, exist_ok=True)
     shadow = {name: average.contiguous().numpy() for name, average in zip(run.names, run.averages, strict=True)}
     parts = {"ema": {"shadow": shadow, "updates": steps}}
     checkpoint.save(wanted.out / "checkpoint.safetensors", {"parts": parts, "config": config})
     command = f"python -m minigen.kernels.bench denoise --like {wanted.like} --minutes {wanted.minutes:g}"
     result = {
-        "name": "the diffusion U-Net in PyTorch", "peer": "diffusion", "budget": round(wanted.minutes),
+        "name": "the diffusion U-Net in PyTorch",
+        **({"peer": "diffusion", "budget": round(wanted.minutes)} if seconds >= wanted.minutes * 60 else {}),
         "command": f"{command} --out {wanted.out}", "minutes": seconds / 60, "steps": steps,
         "loss of the last 500 steps": loss, "layout": run.layout, "threads": wanted.threads,
         "torch": torch.__version__, "machine": before, "config": config,
     }  # fmt: skip
-    (wanted.out / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_json(wanted.out / "result.json", result)
     print(f"{steps:,} steps in {seconds / 60:.1f} minutes, {run.layout}; loss {loss:.4f}; {wanted.out}")
     return 0
 
@@ -116,16 +118,9 @@ class Run:
 
     def train(self, limit: float) -> tuple[int, float, float]:
         """Steps until they have taken ``limit`` seconds: their number, the seconds, the last 500 losses' mean."""
-        losses: list[float] = []
-        seconds, size = 0.0, self.config["batch_size"]
-        while seconds < limit:
-            for chosen in self.torch.randperm(len(self.images)).split(size):
-                if len(chosen) < size or seconds >= limit:
-                    break
-                start = perf_counter()
-                losses.append(self.step(chosen, seconds / limit))
-                seconds += perf_counter() - start
-            print(f"{len(losses):,} steps, {seconds / 60:.1f} minutes, loss {losses[-1]:.3f}", file=sys.stderr)
+        n, size = len(self.images), self.config["batch_size"]
+        epochs = (self.torch.randperm(n)[: n // size * size].split(size) for _ in itertools.count())
+        losses, seconds = timed.train(self.step, itertools.chain.from_iterable(epochs), limit)
         return len(losses), seconds, float(np.mean(losses[-500:]))
 
     def step(self, chosen: Any, progress: float) -> float:

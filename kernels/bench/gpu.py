@@ -28,6 +28,7 @@ from minigen import backend
 from minigen.backend.cuda import CudaBackend
 from minigen.backend.cuda.composed import LADDERS, OURS
 from minigen.backend.cuda.loading import VERIFIED, pretend
+from minigen.files import write_json
 
 from . import gpu_peers, gpu_time
 from .gpu_summary import markdown, summary
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     print(markdown(result))
     rows = result["kernels"] if "kernels" in parts else {}  # those of an earlier report were judged then
     if rows and "NOT RUN" not in rows and options.out == PAGES and not options.emulator:
-        VERIFIED.write_text(json.dumps(verdict(result), indent=1) + "\n", encoding="utf-8")
+        write_json(VERIFIED, verdict(result), indent=1)
     wrong = ["kernels"] if "NOT RUN" in rows else [k for k, v in rows.items() if not v["right"]]
     if wrong:
         print(f"WRONG: {', '.join(wrong)}", file=sys.stderr)
@@ -88,9 +89,8 @@ def earlier(be: CudaBackend, options: argparse.Namespace) -> dict[str, Any]:
 
 def save(result: dict[str, Any], folder: Path) -> None:
     """gpu-<name>.json and .md."""
-    folder.mkdir(parents=True, exist_ok=True)
     stem = stem_of(result["machine"], folder)
-    stem.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(stem.with_suffix(".json"), result, indent=1)
     stem.with_suffix(".md").write_text(markdown(result), encoding="utf-8")
 
 

@@ -14,7 +14,6 @@ and nats are those of the whole held-out text in windows as in training, so half
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ import minigen
 from minigen.data import DataLoader
 from minigen.data.text import Windows, read
 from minigen.data.tokens import CharTokenizer
+from minigen.files import write_json
 from minigen.training.language import groups, rate
 
 from . import machine, options
@@ -82,8 +82,7 @@ def run(wanted: argparse.Namespace) -> int:
         "steps": wanted.steps, "seed": wanted.seed, "threads": wanted.threads, "positions": wanted.positions,
         "seconds": seconds, "nats": nats, "loss_of_the_last_step": losses, "machine": before,
     }  # fmt: skip
-    wanted.out.parent.mkdir(parents=True, exist_ok=True)
-    wanted.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_json(wanted.out, result)
     for name in sides:
         print(f"{name:8} {seconds[name]:7.1f} s, {nats[name]:.4f} nats per character")
     return 0

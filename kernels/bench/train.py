@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from typing import Any
+
+from minigen.files import write_json
 
 from . import machine, options, peak, profile, sides, timing, verify
 from .workloads import WORKLOADS, Workload
@@ -48,7 +49,7 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
             result["failed"][name] = str(error)
             print(f"No time is reported: {error}", file=sys.stderr)
         if wanted.json:  # what is measured is kept, whatever happens to the next
-            wanted.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            write_json(wanted.json, result, indent=1)
     return result
 
 

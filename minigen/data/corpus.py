@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import written
 from .text import clean, load_codes
 from .tokens import BPETokenizer, CharTokenizer, WordTokenizer, tokenizer
 
@@ -57,8 +58,8 @@ def pack(
         raise ValueError(f"{to} must be another file than {source}, its name must end in .npy (training knows a packed "
                          "corpus by that), and beside it goes a .json")
     made = fit(source, kind, vocabulary)
-    dtype, n, part = np.min_scalar_type(max(len(made) - 1, 0)), 0, to.with_name(f".{to.name}.part")
-    with open(part, "wb") as file:
+    dtype, n = np.min_scalar_type(max(len(made) - 1, 0)), 0
+    with written(to) as part, open(part, "wb") as file:
         file.write(bytes(HEADER))
         for block in blocks(source):
             codes = made.encode(block)
@@ -69,11 +70,9 @@ def pack(
             file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n,)}
         )
         assert file.tell() == HEADER
-    if not n:
-        part.unlink()
-        raise ValueError(f"{source} is empty: there is nothing to learn from")
-    to.with_suffix(".json").write_text(json.dumps(made.to_dict(), ensure_ascii=False), encoding="utf-8")
-    os.replace(part, to)
+        if not n:
+            raise ValueError(f"{source} is empty: there is nothing to learn from")
+        to.with_suffix(".json").write_text(json.dumps(made.to_dict(), ensure_ascii=False), encoding="utf-8")
     return n
 
 

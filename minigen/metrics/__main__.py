@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..backend import set_num_threads
 from ..data.arrays import read_arrays
+from ..files import write_json
 from . import mnist, ngram, sheet, table
 from .calibrate import calibrate, kinds
 
@@ -71,9 +71,9 @@ def judge(args: argparse.Namespace) -> int:
     for remark in remarks(judged, images):
         print(remark)
     if args.json:
-        write(args.json, judged)
+        write_json(args.json, judged)
     if args.into:
-        write(args.into, {**result, "judged": judged})
+        write_json(args.into, {**result, "judged": judged})
     picture = args.sheet or args.samples.with_name(f"{args.samples.stem}_judged.png")
     try:
         sheet.save(images, labels, judged, reference.train, picture)
@@ -103,7 +103,7 @@ def remarks(judged: dict[str, Any], images: np.ndarray) -> list[str]:
 def calibrations(args: argparse.Namespace) -> int:
     reference = mnist.Reference.load(args.data)
     found = calibrate(reference, progress=sys.stderr.isatty())
-    write(args.json, found)
+    write_json(args.json, found)
     print(table.text(found))
     if args.sheet:
         sheet.save_kinds({kind: images for kind, (images, _) in kinds(reference).items()}, args.sheet)
@@ -115,7 +115,7 @@ def count(args: argparse.Namespace) -> int:
     words = [args.text, *(["--order", str(args.order)] if args.order != 5 else []),
              *(["--held-out", str(args.held_out)] if args.held_out is not None else [])]  # fmt: skip
     if args.json:
-        write(args.json, {**found, "command": "python -m minigen.metrics ngram " + shlex.join(words)})
+        write_json(args.json, {**found, "command": "python -m minigen.metrics ngram " + shlex.join(words)})
     print(f"{found['name']}: {found['nats_per_character']:.4f} nats per character over the last "
           f"{found['characters_held_out']:,}, having seen {found['characters_seen']:,}")  # fmt: skip
     return 0
@@ -133,14 +133,6 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         raise KeyError(f"{path} holds {', '.join(arrays) or 'nothing'}, but no array `images`; "
                        "write it by np.savez(file, images=..., labels=...)")  # fmt: skip
     return arrays["images"], arrays.get("labels")
-
-
-def write(path: Path, result: dict[str, Any]) -> None:
-    """Beside and renamed, so that a name never carries half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
 
 
 if __name__ == "__main__":

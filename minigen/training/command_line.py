@@ -101,9 +101,10 @@ def learn(kind: type[Experiment], args: argparse.Namespace) -> int:
 
             tqdm.write(f"step {step}: " + "; ".join(map(str, findings)))
 
+    steps = min(SMOKE_STEPS, config["steps"] or SMOKE_STEPS) if config["smoke"] else config["steps"]
     finished = train(
         run, experiment.parts(), loader, experiment.step, epochs=config["epochs"], budget=config["budget"],
-        max_steps=SMOKE_STEPS if config["smoke"] else config["steps"], after_epoch=after_epoch, resume=resume,
+        max_steps=steps, after_epoch=after_epoch, resume=resume,
         show=show, before_step=experiment._set_progress,
     )  # fmt: skip
     if not finished:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import checkpoint
+from ..files import write_json, written
 
 FOLDER = Path(str(resources.files("minigen.models"))) / "pretrained"
 LIMIT = 4 * 2**20  # bytes
@@ -29,15 +29,15 @@ def save(name: str, state: dict[str, Any], about: dict[str, Any], folder: Path =
     ``about`` says the command and what was measured. Raises ValueError for a file above 4 MB.
     """
     path = place(name, folder)
-    part = path.with_name(f".{path.name}.part")  # weights that are there already stay until these have their size
-    checkpoint.save(part, _convert(state, _half))
-    content = part.read_bytes()
-    if len(content) > LIMIT:
-        part.unlink()
-        raise ValueError(f"pretrained: {name} takes {len(content):,} bytes, and {LIMIT:,} are allowed: fewer channels")
-    os.replace(part, path)
+    with written(path) as part:  # weights that are there already stay until these have their size
+        checkpoint.save(part, _convert(state, _half))
+        content = part.read_bytes()
+        if len(content) > LIMIT:
+            raise ValueError(
+                f"pretrained: {name} takes {len(content):,} bytes, and {LIMIT:,} are allowed: fewer channels"
+            )
     about = {**about, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
+    write_json(path.with_suffix(".json"), about)
     return path
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import write_json
+
 KEPT = ("judged", "tried")  # what others added to a result that is published again
 
 
@@ -30,8 +32,7 @@ def publish(
     before = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
     kept = {key: before[key] for key in KEPT if key in before}
     found = {**result, **kept, **{key: value for key, value in (more or {}).items() if value is not None}}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(target, found)
     for wanted in files:
         matching = sorted(run.glob(wanted))
         if not matching:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from importlib import metadata
@@ -14,6 +13,7 @@ import numpy as np
 import minigen
 
 from .. import plot
+from ..files import write_json
 from .experiment import Experiment
 from .health import Finding
 from .run import Run
@@ -35,7 +35,7 @@ def conclude(experiment: Experiment, run: Run, findings: list[Finding]) -> None:
         **experiment.place(run.config), **figures,
         "config": {name: value for name, value in run.config.items() if not isinstance(value, dict)},
     }  # fmt: skip
-    (run.folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_json(run.folder / "result.json", result)
     for finding in findings:
         print(finding)
     print(f"Pictures, curves and checkpoint: {run.folder}")

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import write_json, written
+
 
 class Run:
     """A folder with config.json, metrics.jsonl and checkpoint.safetensors."""
@@ -18,7 +20,7 @@ class Run:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = dict(config)
-        (self.folder / "config.json").write_text(json.dumps(self.config, indent=2) + "\n")
+        write_json(self.folder / "config.json", self.config)
 
     @classmethod
     def new(cls, root: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
@@ -57,9 +59,8 @@ class Run:
     def forget_after(self, step: int) -> None:
         """Drop the lines past ``step``: a resumed run writes them again."""
         kept = [r for r in self.rows() if r.get("step", 0) <= step]
-        part = self.metrics.with_suffix(".part")
-        part.write_text("".join(json.dumps(r) + "\n" for r in kept))
-        os.replace(part, self.metrics)
+        with written(self.metrics) as part:
+            part.write_text("".join(json.dumps(r) + "\n" for r in kept))
 
 
 def newest_checkpoint(root: str | os.PathLike[str]) -> Path:

@@ -30,6 +30,22 @@ def test_it_trains_for_its_time_and_draws(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is not installed: NOT RUN (make test-peers installs it)")
+def test_a_training_that_was_stopped_draws_but_has_no_place_beside_the_whole_ones(monkeypatch, tmp_path):
+    def step(self, real):
+        if self.stepped:
+            raise KeyboardInterrupt
+        self.stepped = True
+
+    monkeypatch.setattr(listing, "SAMPLES", 30)
+    monkeypatch.setattr(listing.Game, "stepped", False, raising=False)
+    monkeypatch.setattr(listing.Game, "step", step)
+    out = tmp_path / "n1.npz"
+    assert command.run(command.parse(["listing", "--data", "embedded", "--out", str(out)])) == 0
+    result = json.loads(out.with_suffix(".json").read_text())
+    assert result["steps"] == 1 and not {"peer", "budget"} & set(result) and out.exists()
+
+
+@pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is not installed: NOT RUN (make test-peers installs it)")
 def test_a_step_moves_both_networks_by_the_listings_optimisers():
     import torch
 

@@ -88,7 +88,8 @@ def test_the_ways_to_draw(run, tmp_path):
     assert run(*TINY)[0] == 0
     first = [run("--sample", 4, "--steps", 5, "--seed", seed) and drawn()[0] for seed in (1, 1, 2)]
     assert (first[0] == first[1]).all() and (first[0] != first[2]).any()
-    for options in (("--sampler", "ddpm", "--steps", 20), ("--eta", 0.5, "--guidance", 0, "--steps", 5)):
+    for options in (("--sampler", "ddpm", "--steps", 20), ("--eta", 0.5, "--guidance", 0, "--steps", 5),
+                    ("--guidance", 3, "--guidance-interval", "0.2,0.7", "--steps", 5)):  # fmt: skip
         assert run("--sample", 2, *options)[0] == 0
 
     test, labels = embedded.load("test")
@@ -133,6 +134,9 @@ def test_what_cannot_be_drawn_is_refused(run):
         (("--vary", 0.5, "--start", "cut.npz"), "cut.npz can't be read as arrays"),
         (("--steps", 21), "steps must lie in 1 .. 20"),
         (("--classes", "37x"), "no class x"),
+        (("--guidance", "nan"), "must be a finite number, got nan"),
+        (("--guidance-interval", "0.7,0.2"), "two shares of the noise levels, as in 0.2,0.8, got '0.7,0.2'"),
+        (("--guidance-interval", "low"), "two shares of the noise levels, as in 0.2,0.8, got 'low'"),
         (("--eta", 2), "ddim with 0 <= eta <= 1"),
         (("--inpaint", "small.png"), "28 x 28, small.png has the shape (14, 28)"),
         (("--inpaint", "no.png"), "no.png is none of top, bottom, left, right"),

@@ -144,6 +144,35 @@ def test_guidance_goes_from_no_label_through_the_label_and_on(weight, said):
     np.testing.assert_array_equal(guided(Labelled())(x, t).numpy(), np.full((2, 4), -7))
 
 
+@pytest.mark.parametrize("weight", [0, 2.5])
+def test_guidance_between_two_levels_is_one_elsewhere(weight):
+    """Below, at low, within, at high, above; in one batch, and each alone."""
+    t, inside = np.float32([1, 200, 201, 700, 701]), np.array([False, False, True, True, False])
+    labels, x = [0, 1, 2, 0, 1], minigen.zeros(5, 4)
+    out = guided(Labelled(), labels, weight, interval=(200, 700))(x, minigen.from_numpy(t)).numpy()
+    everywhere, trained = (guided(Labelled(), labels, w)(x, minigen.ones(5)).numpy() for w in (weight, 1))
+    np.testing.assert_array_equal(out, np.where(inside[:, None], everywhere, trained))
+    for i in range(5):
+        alone = guided(Labelled(), labels[i : i + 1], weight, interval=(200, 700))
+        one = alone(minigen.zeros(1, 4), minigen.from_numpy(t[i : i + 1])).numpy()
+        np.testing.assert_array_equal(one, out[i : i + 1])
+
+
+def test_guidance_where_it_is_one_asks_the_network_once():
+    asked = []
+
+    def network(x, t, labels):
+        asked.append(len(x))
+        return x
+
+    network.classes = 3
+    predict = guided(network, [0, 1], 2.0, interval=(200, 700))
+    for level in (900.0, 700.0, 200.0):
+        predict(minigen.zeros(2, 4), minigen.full((2,), level))
+    assert asked == [2, 4, 2]
+    assert guided(network, [], 2.0)(minigen.zeros(0, 4), minigen.ones(0)).shape == (0, 4)
+
+
 def test_guidance_without_labels_or_classes_or_with_a_wrong_label_is_refused():
     with pytest.raises(ValueError, match="needs labels"):
         guided(Labelled(), None, 2.0)
@@ -152,6 +181,12 @@ def test_guidance_without_labels_or_classes_or_with_a_wrong_label_is_refused():
     for wrong in ([0, 3], [-1]):
         with pytest.raises(IndexError, match="classes are 0 to 2"):
             guided(Labelled(), wrong, 1.0)
+    for weight in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="finite"):
+            guided(Labelled(), [1], weight)
+    for interval in ((700, 200), (5, 5), (-1, 5)):
+        with pytest.raises(ValueError, match="low < high"):
+            guided(Labelled(), [1], 2.0, interval)
 
 
 # inpainting, image to image -----------------------------------------------------------------------
