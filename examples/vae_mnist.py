@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 import minigen
-from minigen import Tensor, optim, plot, training
+from minigen import Tensor, nn, optim, plot, training
 from minigen.models import vae
 from minigen.training import Healthy
 
 SHEET = 64  # images on a sample sheet
+LONGEST = 100.0  # gradient: 25 is usual; in an hour some batch has a thousand, and a few of these end a run in NaN
 SHOWN = 32  # test digits whose reconstructions are on a sheet
 MEASURED = 500  # test digits that are measured after each epoch
 
@@ -123,6 +124,7 @@ class VAEExperiment(training.Experiment):
         }
         self.optimiser.zero_grad()
         loss.backward()
+        row["gradient"] = nn.utils.clip_grad_norm_(self.net.parameters(), LONGEST).item()
         ramp = min(self.progress * 100 + 0.01, 1.0)  # Adam's first steps are large ones in directions still unknown
         self.optimiser.param_groups[0]["lr"] = (
             self.settings["lr"] * ramp * 0.5 * (1 + math.cos(math.pi * self.progress))

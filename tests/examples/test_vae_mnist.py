@@ -14,6 +14,7 @@ import pytest
 from example_scripts import load
 from PIL import Image
 
+import minigen
 from minigen import checkpoint, training
 from minigen.data import MNIST
 
@@ -64,6 +65,22 @@ def test_smoke_writes_everything_and_its_checkpoint_draws_and_is_measured(script
     assert "--digits 60 --draws 20" in published["command"]
     names = {p.name for p in (tmp_path / "results").glob("*.png")}
     assert names == {f"ten_minutes_{p}.png" for p in (*pictures, "samples")}
+
+
+def test_a_batch_with_a_huge_gradient_is_one_short_step():
+    """The encoder's last bias says a variance of e^24: the gradient is a thousand times as long as usual."""
+    module = load("vae_mnist")
+    config = {"network": "n4", "latent": 2, "conditional": False, "ema": 0.9, "lr": 1e-3, "beta": 1.0, "k": 1,
+              "warm_up": 0.0}  # fmt: skip
+    minigen.manual_seed(0)
+    experiment = module.VAEExperiment(config)
+    images, labels = minigen.rand(16, 1, 28, 28), minigen.zeros(16, dtype=minigen.int64)
+    assert experiment.step(images, labels)["gradient"] < 2000
+    with minigen.no_grad():
+        experiment.net.posterior[-1].bias[2:] += 24.0
+    assert experiment.step(images, labels)["gradient"] > 1e5
+    longest = sum(float((p.grad.numpy() ** 2).sum()) for p in experiment.net.parameters()) ** 0.5
+    assert longest == pytest.approx(module.LONGEST, rel=1e-3)
 
 
 def test_the_weights_that_come_with_minigen_draw_digits(script, tmp_path):
