@@ -22,7 +22,7 @@ from minigen.training.arguments import positive
 
 CLASSES = 10
 SHEET = 8 * CLASSES  # images on a sample sheet
-STEPS, GUIDANCE, INTERVAL = 25, 1.5, "0,1"  # from noise to a picture
+STEPS, ETA, GUIDANCE, INTERVAL = 50, 1.0, 1.75, "0.3,0.7"  # from noise to a picture
 WARM_UP = 200  # steps in which the learning rate rises
 BATCH = 100  # images that are drawn at once
 HALVES: dict[str, Any] = {"top": np.s_[:14], "bottom": np.s_[14:], "left": np.s_[:, :14], "right": np.s_[:, 14:]}
@@ -81,11 +81,13 @@ class Diffusion(training.Experiment):
         super().drawing(parser)
         add = parser.add_argument
         add("--sampler", choices=["ddim", "ddpm"], default="ddim", help="ddpm wants more steps, up to --levels")
-        add("--eta", type=float, default=0.0, help="for ddim: fresh noise in each step, 0 none, 1 as much as ddpm")
+        add("--eta", type=float, default=ETA,
+            help="for ddim: fresh noise in each step, 0 none, 1 as much as ddpm (default %(default)s)")
         add("--guidance", type=float, metavar="W",
-            help=f"0: as without label, 1: as trained, more: more typical of the class, less various ({GUIDANCE})")
-        add("--guidance-interval", metavar="LOW,HIGH", default=INTERVAL,
-            help="the noise levels that guidance is for, as shares of all (default %(default)s); elsewhere it is 1")
+            help="0: as without label, 1: as trained, more: more typical of the class, less various (default: "
+            f"{GUIDANCE} in the interval {INTERVAL})")
+        add("--guidance-interval", metavar="LOW,HIGH",
+            help="the noise levels that guidance is for, as shares of all: elsewhere it is 1 (with --guidance: 0,1)")
         add("--inpaint", metavar="MASK",
             help=f"{', '.join(HALVES)}: the part of test digits that is kept; or a 28 x 28 picture, white: kept")
         add("--repeats", type=positive, default=5, help="for --inpaint: how often each step is taken")
@@ -116,8 +118,7 @@ class Diffusion(training.Experiment):
         known = (config["prediction"], config["schedule"]) == ("v", "cosine")
         self.health = (*(BY_LEVEL if known else ()), DIVERSITY)
         self.way = argparse.Namespace(
-            steps=min(STEPS, config["levels"]), sampler="ddim", eta=0.0, guidance=self.guidance(None),
-            guidance_interval=INTERVAL, repeats=5,
+            steps=min(STEPS, config["levels"]), sampler="ddim", eta=ETA, repeats=5, **self.guidance(None, None)
         )  # how pictures are drawn in training
 
     def data(self) -> Any:
@@ -153,11 +154,17 @@ class Diffusion(training.Experiment):
 
     def sample(self, args: argparse.Namespace, source: Any) -> int:
         steps = args.steps or min(STEPS, self.process.T)
-        self.way = argparse.Namespace(**{**vars(args), "steps": steps, "guidance": self.guidance(args.guidance)})
+        guidance = self.guidance(args.guidance, args.guidance_interval)
+        self.way = argparse.Namespace(**{**vars(args), "steps": steps, **guidance})
         return super().sample(args, source)
 
-    def guidance(self, wanted: float | None) -> float:
-        return wanted if wanted is not None else GUIDANCE if self.classes else 0.0
+    def guidance(self, weight: float | None, interval: str | None) -> dict[str, Any]:
+        """What --guidance and --guidance-interval mean together, each given or not."""
+        usual = GUIDANCE if self.classes else 0.0
+        return {
+            "guidance": usual if weight is None else weight,
+            "guidance_interval": shares(interval or (INTERVAL if weight is None else "0,1")),
+        }
 
     def draw(
         self, n: int, labels: np.ndarray | None, generator: minigen.Generator
@@ -207,7 +214,7 @@ class Diffusion(training.Experiment):
         """Where each batch begins, how many are in it, and what predicts for it, with the averaged weights."""
         from tqdm import tqdm
 
-        low, high = (share * self.process.T for share in shares(self.way.guidance_interval))
+        low, high = (share * self.process.T for share in self.way.guidance_interval)
         with self.ema.applied() as net, tqdm(total=n, unit="picture", leave=False, disable=n <= BATCH) as bar:
             for i in range(0, n, BATCH):
                 some, size = None if labels is None else labels[i : i + BATCH], min(BATCH, n - i)
