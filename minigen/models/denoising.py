@@ -78,7 +78,7 @@ def guided(
 
     Weight 0 is unconditional, 1 conditional; above, pictures become more typical of their class and less various. With
     ``interval`` (low, high) the weight holds at noise levels low < t <= high and is 1 elsewhere (Kynkäänniemi et al.
-    2024, equation 5): at high noise guidance takes away variety, at low noise it is hardly needed.
+    2024, arXiv 2404.07724): at high noise guidance takes away variety, at low noise it is hardly needed.
     c and u come of one pass with twice the batch. Answers of all three kinds are linear in eps at a given x_t, so this
     is the same as guiding eps.
     Raises ValueError for a network without classes, for a weight that is no number or, without labels, neither 0 nor 1,
