@@ -83,7 +83,8 @@ def save_curves(
 ) -> None:
     """Columns of ``rows`` against ``x``: one panel per title, faint as measured and bold as a running mean.
 
-    The heights shown are those of the means after the first twentieth: a loss falls from so far up that the rest of its
+    What lies beyond the 0.1% and 99.9% quantiles counts as these do: one wild batch would lift a whole stretch. The
+    heights shown are those of the means after the first twentieth: a loss falls from so far up that the rest of its
     curve would be a flat line.
     """
     from matplotlib.figure import Figure
@@ -97,7 +98,8 @@ def save_curves(
                 xs, ys = np.asarray(found, dtype=float).T
                 axes.plot(xs, ys, color=colour, alpha=0.25, linewidth=0.8)
                 width = max(len(ys) // 40, 1)
-                smooth = np.convolve(ys, np.ones(width) / width, mode="valid")
+                usual = np.clip(ys, *np.nanquantile(ys, (0.001, 0.999)))
+                smooth = np.convolve(usual, np.ones(width) / width, mode="valid")
                 at = xs[len(xs) - len(smooth) :]
                 axes.plot(at, smooth, color=colour, label=name)
                 shown += [y for y in smooth[at >= 0.05 * xs[-1]] if np.isfinite(y)]

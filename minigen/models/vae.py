@@ -18,7 +18,7 @@ from .. import functional as F
 from .. import nn
 from ..autograd import no_grad
 from ..functional import cat, chunk
-from ..ops import exp, logsumexp, one_hot, repeat_interleave
+from ..ops import clamp, exp, logsumexp, one_hot, repeat_interleave
 from ..random import Generator, randn
 from ..tensor import Tensor
 
@@ -77,9 +77,10 @@ class VAE(nn.Module):
         self.latent, self.classes = latent, classes
 
     def encode(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """mean and logvar of q(z|x), both (N, latent)."""
+        """mean and logvar of q(z|x), both (N, latent). logvar is cut at 20: an odd picture may say 90, and e^90 is not
+        finite."""
         mean, logvar = chunk(self.posterior(self._beside(self.features(x), labels)), 2, 1)
-        return mean, logvar
+        return mean, clamp(logvar, max=20.0)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """The logits of p(x|z): (N, 1, 28, 28)."""

@@ -82,6 +82,17 @@ def test_the_elbo_is_its_formula():
     assert bound.value.numpy() == pytest.approx(reconstruction - 2.5 * kl.sum(axis=1))
 
 
+@pytest.mark.parametrize("bound", [vae.elbo, vae.iwae])
+def test_a_posterior_of_any_width_gives_finite_bounds_and_gradients(bound):
+    net = small().float()
+    with minigen.no_grad():
+        net.posterior[-1].bias[3:] += 200.0  # logvar: e^200 is infinite in float32
+    assert (net.encode(binary(4, 1, 28, 28).float())[1].numpy() == 20).all()
+    value = bound(net, binary(4, 1, 28, 28).float(), generator=minigen.Generator(0)).value
+    value.mean().backward()
+    assert np.isfinite(value.numpy()).all() and all(np.isfinite(p.grad.numpy()).all() for p in net.parameters())
+
+
 def weights_by_hand(net, x, k, seed):
     """log p(x|z) + log N(z; 0, I) - log N(z; mean, e^logvar), in NumPy, (N, k)."""
     mean, logvar = (t.numpy()[:, None] for t in net.encode(x))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigen import checkpoint, training
+from minigen import checkpoint, plot, training
 from minigen.training import checks, datasets, pretrained, report
 
 
@@ -36,6 +36,18 @@ def test_a_whole_run(run_script):
     steps = [r for r in rows(folder) if "loss" in r]
     assert [r["progress"] for r in steps] == [i / 6 for i in range(6)]
     assert [r["step"] for r in rows(folder) if "diversity" in r] == [5, 6]
+
+
+def test_one_wild_batch_does_not_hide_the_curve(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    kept = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: kept.append(self))
+    found = [{"step": i, "loss": 2.0 - i / 4000} for i in range(4000)]
+    found[2000]["loss"] = 1e21
+    plot.save_curves(found, {"loss": ("loss",)}, tmp_path / "curves.png")
+    low, high = kept[0].axes[0].get_ylim()
+    assert 0.7 < low < 1.1 and 1.9 < high < 2.3
 
 
 def test_curves_over_minutes():
