@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def pytest_configure(config) -> None:
     import kernel_report
 
     kernel_report.watch()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: scripts under test would inherit
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # that, and wait for ever for the Ctrl-C they are sent
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:
