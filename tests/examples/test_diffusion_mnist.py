@@ -114,6 +114,18 @@ def test_the_ways_to_draw(run, tmp_path):
     assert changed[0] == 0 < changed[1] < changed[2]
 
 
+def test_guidance_that_is_asked_for_alone_works_at_all_levels(example):
+    config = {"schedule": "cosine", "prediction": "v", "levels": 20, "channels": "8", "patch": 4, "blocks": 1,
+              "heads": 0, "condition": "label", "ema": 0.9, "lr": 1e-3}  # fmt: skip
+    labelled = example.Diffusion(config)
+    usual = labelled.guidance(None, None)
+    assert usual == {"guidance": example.GUIDANCE, "guidance_interval": example.shares(example.INTERVAL)}
+    assert labelled.guidance(3.0, None) == {"guidance": 3.0, "guidance_interval": (0, 1)}
+    assert labelled.guidance(3.0, "0.2,0.5") == {"guidance": 3.0, "guidance_interval": (0.2, 0.5)}
+    assert labelled.guidance(None, "0.2,0.5") == {"guidance": example.GUIDANCE, "guidance_interval": (0.2, 0.5)}
+    assert example.Diffusion({**config, "condition": "none"}).guidance(None, None)["guidance"] == 0
+
+
 def test_a_model_without_labels(run):
     assert run(*TINY, "--condition", "none", "--prediction", "epsilon", "--schedule", "linear")[0] == 0
     assert run("--sample", 3, "--steps", 2)[0] == 0 and drawn()[1] is None

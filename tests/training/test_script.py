@@ -38,6 +38,12 @@ def test_a_whole_run(run_script):
     assert [r["step"] for r in rows(folder) if "diversity" in r] == [5, 6]
 
 
+@pytest.mark.parametrize(("wanted", "taken"), [(3, 3), (50, 6)])
+def test_smoke_takes_no_more_steps_than_asked_for(run_script, wanted, taken):
+    assert run_script("--smoke", "--steps", wanted)[0] == 0
+    assert json.loads((the_run() / "result.json").read_text())["steps"] == taken
+
+
 def test_one_wild_batch_does_not_hide_the_curve(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
