@@ -1,4 +1,9 @@
-"""Numba where it is installed; without it the kernels can be imported and read, but not launched."""
+"""Numba where it is installed; without it the kernels can be imported and read, but not launched.
+
+Numba computes with integers of 64 bits and lets an index count from the end, as Python does: on a GPU that is several
+instructions where C++'s ``int`` takes one, and a division of dozens. The kernels' numbers are never negative and fit in
+32 bits, and they say so: ``x[at(i)]``, ``split(a, b)``.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,17 @@ from typing import Any
 
 cuda: Any = None
 float32: Any = None
+int32: Any = int
+at: Any = int
 if importlib.util.find_spec("numba"):
     numba: Any = importlib.import_module("numba")
-    cuda, float32 = importlib.import_module("numba.cuda"), numba.float32
+    cuda, float32, int32 = importlib.import_module("numba.cuda"), numba.float32, numba.int32
     if numba.config.ENABLE_CUDASIM:
         from .simulated import add_shuffles
 
         add_shuffles()
+    else:
+        from .compiled import at
 
 
 class _Missing:
@@ -36,3 +45,9 @@ def kernel(function: Callable) -> Any:
 def device(function: Callable) -> Any:
     """A function that kernels call."""
     return cuda.jit(device=True)(function) if cuda else function
+
+
+@device
+def split(a, b):
+    """a // b and a % b"""
+    return int32(at(a) // at(b)), int32(at(a) % at(b))

@@ -10,7 +10,7 @@ A struct with methods in C++ is here a tuple of numbers, ``Share``, and four fun
 
 from typing import Any, NamedTuple
 
-from ..shim import cuda, device, float32
+from ..shim import at, cuda, device, float32, split
 
 
 class Conv(NamedTuple):
@@ -47,9 +47,11 @@ class Taps(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a block computes: k from ``begin`` to ``end`` of a product with so many rows and columns, in one group."""
+    """What a block computes: k from ``begin`` to ``end`` of a product with so many rows and columns, in one group, of
+    so many planes of what is gathered."""
 
     group: int
+    planes: int
     rows: int
     columns: int
     begin: int
@@ -71,28 +73,31 @@ class Problem(NamedTuple):
 @device
 def forward_share(c, splits):
     none = Taps(0, 0, 0, 0, 0, 0, 0)
-    return Share(cuda.blockIdx.z, c.O // c.groups, c.N * c.OH * c.OW, 0, c.C // c.groups * c.KH * c.KW, none, none)
+    planes = c.C // c.groups
+    return Share(cuda.blockIdx.z, planes, c.O // c.groups, c.N * c.OH * c.OW, 0, planes * c.KH * c.KW, none, none)
 
 
 @device
 def forward_a(c, s, w, o, k):
-    return w[(s.group * s.rows + o) * s.end + k]
+    return w[at((s.group * s.rows + o) * s.end + k)]
 
 
 @device
 def forward_b(c, s, x, m, k):
-    n, place, plane, tap = m // (c.OH * c.OW), m % (c.OH * c.OW), k // (c.KH * c.KW), k % (c.KH * c.KW)
-    h = place // c.OW * c.sh - c.ph + tap // c.KW * c.dh
-    v = place % c.OW * c.sw - c.pw + tap % c.KW * c.dw
+    n, place = split(m, c.OH * c.OW)
+    i, j = split(place, c.OW)
+    plane, tap = split(k, c.KH * c.KW)
+    p, q = split(tap, c.KW)
+    h, v = i * c.sh - c.ph + p * c.dh, j * c.sw - c.pw + q * c.dw
     if h < 0 or h >= c.H or v < 0 or v >= c.W:
         return float32(0)
-    return x[((n * c.C + s.group * (c.C // c.groups) + plane) * c.H + h) * c.W + v]
+    return x[at(((n * c.C + s.group * s.planes + plane) * c.H + h) * c.W + v)]
 
 
 @device
 def forward_store(c, s, y, o, m, value):
-    area = c.OH * c.OW
-    y[(m // area * c.O + s.group * s.rows + o) * area + m % area] = value
+    n, place = split(m, c.OH * c.OW)
+    y[at((n * c.O + s.group * s.rows + o) * (c.OH * c.OW) + place)] = value
 
 
 @device
@@ -115,35 +120,37 @@ def input_share(c, splits):
     z = cuda.blockIdx.z // c.groups
     down = taps(z // c.sw, c.H, c.KH, c.sh, c.ph, c.dh)
     across = taps(z % c.sw, c.W, c.KW, c.sw, c.pw, c.dw)
-    end = down.number * across.number * (c.O // c.groups)
-    return Share(cuda.blockIdx.z % c.groups, c.C // c.groups, c.N * down.size * across.size, 0, end, down, across)
+    planes, columns = c.O // c.groups, c.N * down.size * across.size
+    end = down.number * across.number * planes
+    return Share(cuda.blockIdx.z % c.groups, planes, c.C // c.groups, columns, 0, end, down, across)
 
 
 @device
 def input_a(c, s, w, channel, k):
-    outputs = c.O // c.groups
-    o, t, wide = k % outputs, k // outputs, s.across.number
-    tap = (s.down.first + t // wide * s.down.step) * c.KW + s.across.first + t % wide * s.across.step
-    return w[((s.group * outputs + o) * s.rows + channel) * (c.KH * c.KW) + tap]
+    t, o = split(k, s.planes)
+    p, q = split(t, s.across.number)
+    tap = (s.down.first + p * s.down.step) * c.KW + s.across.first + q * s.across.step
+    return w[at(((s.group * s.planes + o) * s.rows + channel) * (c.KH * c.KW) + tap)]
 
 
 @device
 def input_b(c, s, g, m, k):
-    outputs, area = c.O // c.groups, s.down.size * s.across.size
-    o, t, wide, n, place = k % outputs, k // outputs, s.across.number, m // area, m % area
-    i = s.down.base + place // s.across.size - t // wide * s.down.back
-    j = s.across.base + place % s.across.size - t % wide * s.across.back
+    t, o = split(k, s.planes)
+    p, q = split(t, s.across.number)
+    n, place = split(m, s.down.size * s.across.size)
+    h, v = split(place, s.across.size)
+    i, j = s.down.base + h - p * s.down.back, s.across.base + v - q * s.across.back
     if i < 0 or i >= c.OH or j < 0 or j >= c.OW:
         return float32(0)
-    return g[((n * c.O + s.group * outputs + o) * c.OH + i) * c.OW + j]
+    return g[at(((n * c.O + s.group * s.planes + o) * c.OH + i) * c.OW + j)]
 
 
 @device
 def input_store(c, s, dx, channel, m, value):
-    area = s.down.size * s.across.size
-    n, place = m // area, m % area
-    h, v = s.down.origin + place // s.across.size * c.sh, s.across.origin + place % s.across.size * c.sw
-    dx[((n * c.C + s.group * s.rows + channel) * c.H + h) * c.W + v] = value
+    n, place = split(m, s.down.size * s.across.size)
+    i, j = split(place, s.across.size)
+    h, v = s.down.origin + i * c.sh, s.across.origin + j * c.sw
+    dx[at(((n * c.C + s.group * s.rows + channel) * c.H + h) * c.W + v)] = value
 
 
 @device
@@ -151,14 +158,15 @@ def weight_share(c, splits):
     none, every = Taps(0, 0, 0, 0, 0, 0, 0), c.N * c.OH * c.OW
     each = ((every + splits - 1) // splits + 3) // 4 * 4  # begins at a 4th place
     begin = min(cuda.blockIdx.z // c.groups * each, every)
-    columns = c.C // c.groups * c.KH * c.KW
-    return Share(cuda.blockIdx.z % c.groups, c.O // c.groups, columns, begin, min(begin + each, every), none, none)
+    planes, end = c.C // c.groups, min(begin + each, every)
+    columns = planes * c.KH * c.KW
+    return Share(cuda.blockIdx.z % c.groups, planes, c.O // c.groups, columns, begin, end, none, none)
 
 
 @device
 def weight_a(c, s, g, o, k):
-    area = c.OH * c.OW
-    return g[(k // area * c.O + s.group * s.rows + o) * area + k % area]
+    n, place = split(k, c.OH * c.OW)
+    return g[at((n * c.O + s.group * s.rows + o) * (c.OH * c.OW) + place)]
 
 
 @device
@@ -168,7 +176,7 @@ def weight_b(c, s, x, m, k):
 
 @device
 def weight_store(c, s, parts, o, m, value):
-    parts[(cuda.blockIdx.z // c.groups * c.O + s.group * s.rows + o) * s.columns + m] = value
+    parts[at((cuda.blockIdx.z // c.groups * c.O + s.group * s.rows + o) * s.columns + m)] = value
 
 
 FORWARD = Problem(forward_share, forward_a, forward_b, forward_store, False)

@@ -1,6 +1,6 @@
 """Convolution. Second rung: a patch of x in shared memory; see ``v2_shared.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel, split
 
 TILE, CHANNELS = 16, 8
 
@@ -21,22 +21,24 @@ def conv2d_v2_shared(x, w, y, N, C, H, W, O, KH, KW, OH, OW, sh, sw, ph, pw, dh,
     for c in range(channels):
         plane = (n * C + group * channels + c) * H * W
         for e in range(cuda.threadIdx.x, rows * columns, TILE * TILE):
-            h, v = i0 * sh - ph + e // columns, j0 * sw - pw + e % columns
-            shared[e] = x[plane + h * W + v] if h >= 0 and h < H and v >= 0 and v < W else float32(0)
+            i, j = split(e, columns)
+            h, v = i0 * sh - ph + i, j0 * sw - pw + j
+            shared[at(e)] = x[at(plane + h * W + v)] if h >= 0 and h < H and v >= 0 and v < W else float32(0)
         for e in range(cuda.threadIdx.x, CHANNELS * KH * KW, TILE * TILE):
-            o = o0 + e // (KH * KW)
-            if o < outputs:
-                shared[kernels + e] = w[((group * outputs + o) * channels + c) * (KH * KW) + e % (KH * KW)]
+            o, tap = split(e, KH * KW)
+            if o0 + o < outputs:
+                kernel_at = ((group * outputs + o0 + o) * channels + c) * (KH * KW)
+                shared[at(kernels + e)] = w[at(kernel_at + tap)]
             else:
-                shared[kernels + e] = 0
+                shared[at(kernels + e)] = 0
         cuda.syncthreads()
         for p in range(KH):
             for q in range(KW):
-                value = shared[(ty * sh + p * dh) * columns + tx * sw + q * dw]
+                value = shared[at((ty * sh + p * dh) * columns + tx * sw + q * dw)]
                 for o in range(CHANNELS):
-                    total[o] += value * shared[kernels + (o * KH + p) * KW + q]
+                    total[o] += value * shared[at(kernels + (o * KH + p) * KW + q)]
         cuda.syncthreads()
     i, j = i0 + ty, j0 + tx
     for o in range(CHANNELS):
         if i < OH and j < OW and o0 + o < outputs:
-            y[((n * O + group * outputs + o0 + o) * OH + i) * OW + j] = total[o]
+            y[at(((n * O + group * outputs + o0 + o) * OH + i) * OW + j)] = total[o]

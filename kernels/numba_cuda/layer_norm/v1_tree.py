@@ -1,7 +1,7 @@
 """Layer norm of each row: y = (x - mean) / sqrt(var + eps) * weight + bias. First rung: trees; see ``v1_tree.cu``."""
 
 from ..norm import statistics
-from ..shim import cuda, device, float32, kernel
+from ..shim import at, cuda, device, float32, kernel
 
 THREADS = 256
 
@@ -26,20 +26,20 @@ def layer_norm_v1_tree(x, weight, bias, y, mean, rstd, rows, n, eps):
     row, start = cuda.blockIdx.x, cuda.blockIdx.x * n
     total, d_sum, d2_sum = float32(0), float32(0), float32(0)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        total += x[start + i]
+        total += x[at(start + i)]
     high = tree(total, part) / float32(n)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        d = x[start + i] - high
+        d = x[at(start + i)] - high
         d_sum += d
         d2_sum += d * d
     d_sum = tree(d_sum, part)
     low, scale = statistics(d_sum, tree(d2_sum, part), n, eps)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        value = ((x[start + i] - high) - low) * scale
+        value = ((x[at(start + i)] - high) - low) * scale
         if weight is not None:
-            value *= weight[i]
+            value *= weight[at(i)]
         if bias is not None:
-            value += bias[i]
-        y[start + i] = value
+            value += bias[at(i)]
+        y[at(start + i)] = value
     if cuda.threadIdx.x == 0:
         mean[2 * row], mean[2 * row + 1], rstd[row] = high, low, scale

@@ -1,6 +1,6 @@
 """How the rungs see their operands: number (o, k) of count x K stands at data[first + o * outer + k * inner]."""
 
-from ..shim import cuda, device, float32
+from ..shim import at, cuda, device, float32
 
 
 @device
@@ -12,6 +12,6 @@ def fill(tile, threads, outers, depth, data, first, count, K, outer, inner, o0, 
         else:
             o, k = e % outers, e // outers
         if o0 + o < count and k0 + k < K:
-            tile[k, o] = data[first + (o0 + o) * outer + (k0 + k) * inner]
+            tile[k, o] = data[at(first + (o0 + o) * outer + (k0 + k) * inner)]
         else:
             tile[k, o] = float32(0)

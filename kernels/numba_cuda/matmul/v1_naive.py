@@ -1,6 +1,6 @@
 """v1: a thread computes one number of c = a b, and its neighbour the one below; see ``v1_naive.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 
 
 @kernel
@@ -12,5 +12,5 @@ def matmul_v1_naive(a, b, c, M, N, K, a_row, a_col, a_batch, b_row, b_col, b_bat
         return
     total = float32(0)
     for k in range(K):
-        total += a[z * a_batch + i * a_row + k * a_col] * b[z * b_batch + k * b_row + j * b_col]
-    c[(z * M + i) * N + j] = total
+        total += a[at(z * a_batch + i * a_row + k * a_col)] * b[at(z * b_batch + k * b_row + j * b_col)]
+    c[at((z * M + i) * N + j)] = total

@@ -1,6 +1,6 @@
 """v2: x and y change places: a thread's neighbour computes the number to the right; see ``v2_coalesced.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 
 
 @kernel
@@ -12,5 +12,5 @@ def matmul_v2_coalesced(a, b, c, M, N, K, a_row, a_col, a_batch, b_row, b_col, b
         return
     total = float32(0)
     for k in range(K):
-        total += a[z * a_batch + i * a_row + k * a_col] * b[z * b_batch + k * b_row + j * b_col]
-    c[(z * M + i) * N + j] = total
+        total += a[at(z * a_batch + i * a_row + k * a_col)] * b[at(z * b_batch + k * b_row + j * b_col)]
+    c[at((z * M + i) * N + j)] = total

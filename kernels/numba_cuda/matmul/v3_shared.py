@@ -1,6 +1,6 @@
 """v3: the block's threads fetch a tile of a and a tile of b together, and all use both; see ``v3_shared.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 from .panel import fill
 
 T, LONG = 32, 33  # the odd length spreads columns over the banks
@@ -21,4 +21,4 @@ def matmul_v3_shared(a, b, c, M, N, K, a_row, a_col, a_batch, b_row, b_col, b_ba
             total += tile_a[k, i] * tile_b[k, j]
         cuda.syncthreads()
     if i0 + i < M and j0 + j < N:
-        c[(z * M + i0 + i) * N + j0 + j] = total
+        c[at((z * M + i0 + i) * N + j0 + j)] = total

@@ -1,6 +1,6 @@
 """v4: a thread computes 8 numbers of a column of c, and keeps them in registers; see ``v4_register_1d.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 from .panel import fill
 
 BM, BN, BK, TM = 64, 64, 8, 8
@@ -28,4 +28,4 @@ def matmul_v4_register_1d(a, b, c, M, N, K, a_row, a_col, a_batch, b_row, b_col,
         cuda.syncthreads()
     for r in range(TM):
         if i0 + i + r < M and j0 + j < N:
-            c[(z * M + i0 + i + r) * N + j0 + j] = total[r]
+            c[at((z * M + i0 + i + r) * N + j0 + j)] = total[r]

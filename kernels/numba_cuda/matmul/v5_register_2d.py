@@ -1,6 +1,6 @@
 """v5: a thread computes an 8 x 8 square of c; see ``v5_register_2d.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 from .panel import fill
 
 BM, BN, BK, TM, TN = 128, 128, 8, 8, 8
@@ -36,4 +36,4 @@ def matmul_v5_register_2d(a, b, c, M, N, K, a_row, a_col, a_batch, b_row, b_col,
     for r in range(TM):
         for s in range(TN):
             if i0 + i + r < M and j0 + j + s < N:
-                c[(z * M + i0 + i + r) * N + j0 + j + s] = total[r, s]
+                c[at((z * M + i0 + i + r) * N + j0 + j + s)] = total[r, s]

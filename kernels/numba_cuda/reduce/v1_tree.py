@@ -1,6 +1,6 @@
 """The sum of each row: x (rows, n) -> y (rows). First rung: a tree in shared memory; see ``v1_tree.cu``."""
 
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 
 THREADS = 256
 
@@ -11,7 +11,7 @@ def reduce_v1_tree(x, y, rows, n):
     start = cuda.blockIdx.x * n
     total = float32(0)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        total += x[start + i]
+        total += x[at(start + i)]
     part[cuda.threadIdx.x] = total
     cuda.syncthreads()
     half = THREADS // 2

@@ -1,7 +1,7 @@
 """The sum of each row: x (rows, n) -> y (rows). Second rung: warp shuffles; see ``v2_warp.cu``."""
 
 from ..block import WARP, sum_of_block
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 
 THREADS = 256
 
@@ -12,7 +12,7 @@ def reduce_v2_warp(x, y, rows, n):
     start = cuda.blockIdx.x * n
     total = float32(0)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        total += x[start + i]
+        total += x[at(start + i)]
     total = sum_of_block(total, shared)
     if cuda.threadIdx.x == 0:
         y[cuda.blockIdx.x] = total

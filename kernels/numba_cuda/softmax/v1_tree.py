@@ -3,7 +3,7 @@
 import math
 
 from ..block import larger
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 from .result import softmax_of
 
 THREADS = 256
@@ -15,7 +15,7 @@ def softmax_v1_tree(x, y, rows, n, logarithm):
     start = cuda.blockIdx.x * n
     top = float32(-math.inf)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        top = larger(x[start + i], top)
+        top = larger(x[at(start + i)], top)
     part[cuda.threadIdx.x] = top
     cuda.syncthreads()
     half = THREADS // 2
@@ -28,7 +28,7 @@ def softmax_v1_tree(x, y, rows, n, logarithm):
     cuda.syncthreads()  # all have read it: the sums may take its place
     total = float32(0)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        total += math.exp(x[start + i] - top)
+        total += math.exp(x[at(start + i)] - top)
     part[cuda.threadIdx.x] = total
     cuda.syncthreads()
     half = THREADS // 2
@@ -38,4 +38,4 @@ def softmax_v1_tree(x, y, rows, n, logarithm):
         cuda.syncthreads()
         half //= 2
     for i in range(cuda.threadIdx.x, n, THREADS):
-        y[start + i] = softmax_of(x[start + i], top, part[0], logarithm)
+        y[at(start + i)] = softmax_of(x[at(start + i)], top, part[0], logarithm)

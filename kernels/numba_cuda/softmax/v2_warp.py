@@ -3,7 +3,7 @@
 import math
 
 from ..block import WARP, larger, max_of_block, sum_of_block
-from ..shim import cuda, float32, kernel
+from ..shim import at, cuda, float32, kernel
 from .result import softmax_of
 
 THREADS = 256
@@ -15,11 +15,11 @@ def softmax_v2_warp(x, y, rows, n, logarithm):
     start = cuda.blockIdx.x * n
     top = float32(-math.inf)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        top = larger(top, x[start + i])
+        top = larger(top, x[at(start + i)])
     top = max_of_block(top, shared, float32(-math.inf))
     total = float32(0)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        total += math.exp(x[start + i] - top)
+        total += math.exp(x[at(start + i)] - top)
     total = sum_of_block(total, shared)
     for i in range(cuda.threadIdx.x, n, THREADS):
-        y[start + i] = softmax_of(x[start + i], top, total, logarithm)
+        y[at(start + i)] = softmax_of(x[at(start + i)], top, total, logarithm)
