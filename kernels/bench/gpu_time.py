@@ -205,8 +205,9 @@ def memory(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any
     """Kernels that memory bounds: TB/s of what they must read and write, and as a share of a copy's of that size."""
     n = 64 if tiny else 1024
     x = fresh(be, 3, n) if tiny else four_times(be, 16384, n)
-    images = fresh(be, 3, 8, 4) if tiny else four_times(be, 64, 256, 1024)
-    weight, gain = fresh(be, n), fresh(be, images.shape[1])
+    images = fresh(be, 3, 8, 4) if tiny else four_times(be, 16, 1024, 1024)
+    many = images.reshape(-1, 2, 4) if tiny else images.reshape(256, 256, 1024)  # a channel is more than a block keeps
+    weight, gain, other = fresh(be, n), fresh(be, images.shape[1]), fresh(be, many.shape[1])
     small = fresh(be, 3, 8, 4) if tiny else fresh(be, 64, 64, 784)  # of a U-Net on 28 x 28 pixels
     few = gain[: small.shape[1]]
     lists = [[x.reshape(-1).copy()] for _ in range(3)] + [[abs(x).reshape(-1)]]
@@ -215,7 +216,8 @@ def memory(be: CudaBackend, tiny: bool, result: dict[str, Any]) -> dict[str, Any
         "softmax": (8 * x.size, lambda b: b.softmax(x, -1)),
         "layer_norm": (8 * x.size, lambda b: b.layer_norm(x, weight, weight, 1, 1e-5)),
         "batch_norm": (8 * images.size, lambda b: b.batch_norm(images, gain, gain, 1e-5)),
-        "group_norm": (8 * images.size, lambda b: b.group_norm(images, gain, gain, 4, 1e-5)),
+        "batch_norm, long channels": (8 * many.size, lambda b: b.batch_norm(many, other, other, 1e-5)),
+        "group_norm": (8 * many.size, lambda b: b.group_norm(many, other, other, 4, 1e-5)),
         "group_norm, U-Net": (8 * small.size, lambda b: b.group_norm(small, few, few, 8, 1e-5)),
         "dropout": (4 * x.size, lambda b: b.dropout_mask(1, 0, x.size, 0.5)),
         "adam": (28 * x.size, lambda b: b.adam(*lists, 1e-3, 0.9, 0.999, 1e-8, 0.0, 3)),

@@ -86,8 +86,9 @@ def layer_norms():
 def channel_norms(name):
     for shape, groups in [
         ((3, 2, 5), 1), ((2, 4), 2), ((4, 6, 5, 5), 3), ((1, 3, 1021), 3), ((70, 2, 31), 1), ((3, 4, 2, 6), 2),
-        ((2, 2, 4500), 1), ((70, 2, 128), 2), ((1, 2, 6000), 1),
-    ]:  # fmt: skip - the last: more than a block's shared memory
+        ((2, 2, 4500), 1), ((70, 2, 128), 2), ((16, 2, 128), 2), ((1, 8, 256), 1),
+        ((1, 2, 8001), 1), ((1, 2, 15000), 1),
+    ]:  # fmt: skip - the last two: more than a block keeps
         weight = numbers(shape[1], seed=1)
         settings = (1e-5,) if name == "batch_norm" else (groups, 1e-5)
         yield pair(name, 2 * numbers(*shape) + 1, weight, weight[::-1].copy(), *settings)

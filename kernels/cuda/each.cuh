@@ -20,3 +20,9 @@ __device__ __forceinline__ float added(float x) { return x; }
 __device__ __forceinline__ float added(float4 v) { return (v.x + v.y) + (v.z + v.w); }
 __device__ __forceinline__ float first(float x) { return x; }
 __device__ __forceinline__ float first(float4 v) { return v.x; }
+
+// An element of x and one of its delta.
+template <class T>
+struct Two {
+    T x, delta;
+};

@@ -10,6 +10,7 @@
 // is at least D^2 (1 - 1 / count), so squares no larger than count D^2 lose at most a factor count of precision.
 #pragma once
 #include "block.cuh"
+#include "each.cuh"
 
 struct Statistics {
     float high, low, rstd, var;
@@ -22,15 +23,28 @@ __device__ inline Statistics statistics(float high, float sum_d, float sum_d2, f
     return {high, low, 1.0f / sqrtf(var + eps), var};
 }
 
+// y = x^ w + b, for one channel.
+struct Affine {
+    float w, b;
+    __device__ __forceinline__ Affine(const float* weight, const float* bias, int c)
+        : w(weight ? weight[c] : 1.0f), b(bias ? bias[c] : 0.0f) {}
+    template <class T>
+    __device__ __forceinline__ T of(T v, Statistics s) const {
+        return map(v, [&](float x) { return s.normalised(x) * w + b; });
+    }
+};
+
 struct Seen {
     float shift, sum, squares, count;  // of d = x - shift
-    __device__ __forceinline__ void add(float x) {
+    __device__ __forceinline__ void next(float x) {
+        if (count == 0) shift = x;
         const float d = x - shift;
-        sum += d, squares += d * d;
+        sum += d, squares += d * d, count += 1;
     }
-    __device__ __forceinline__ void add(float4 v) {
+    __device__ __forceinline__ void next(float4 v) {
+        if (count == 0) shift = v.x;
         const float a = v.x - shift, b = v.y - shift, c = v.z - shift, d = v.w - shift;
-        sum += (a + b) + (c + d), squares += (a * a + b * b) + (c * c + d * d);
+        sum += (a + b) + (c + d), squares += (a * a + b * b) + (c * c + d * d), count += 4;
     }
 };
 

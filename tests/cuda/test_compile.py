@@ -61,9 +61,13 @@ def test_tensor_cores_and_wide_loads_are_there_where_they_are_claimed(code):
         "softmax_v3_vector": ("LDG.E.128", "STG.E.128"),
         "layer_norm_v3_vector": ("LDG.E.128", "STG.E.128"),
         **dict.fromkeys(("softmax_vjp", "layer_norm_vjp"), ("LDG.E.128", "STG.E.128")),
-        "batch_norm_distances": ("LDG.E.128",),
-        **dict.fromkeys(("batch_norm", "batch_norm_vjp"), ("LDG.E.EF.128", "STG.E.EF.128")),
-        "group_norm": ("LDG.E.128", "LDG.E.EF.128", "STS.128", "LDS.128", "STG.E.EF.128"),
+        "batch_norm_see": ("LDG.E.128",),
+        **dict.fromkeys(
+            ("batch_norm", "batch_norm_vjp", "group_norm"), ("LDG.E.128", "STS.128", "LDS.128", "STG.E.128")
+        ),
+        **dict.fromkeys(
+            ("batch_norm_in_parts", "batch_norm_vjp_in_parts", "group_norm_in_parts"), ("LDG.E.EF.128", "STG.E.EF.128")
+        ),
         "adam": ("LD.E.128", "ST.E.128"),
         "dropout_mask": ("STG.E.128",),
     }

@@ -140,6 +140,21 @@ def test_a_mean_far_from_zero_or_an_outlier_costs_no_digits(S):
             np.testing.assert_allclose(got, want, rtol=close, atol=close)
 
 
+@pytest.mark.parametrize("shape", [(5, 3, 7), (2, 2, 4500)])  # one that a block keeps, and one in parts
+def test_a_batch_norm_whose_input_wants_no_gradient(shape):
+    x, weight, delta = numbers(*shape), numbers(shape[1], seed=1), numbers(*shape, seed=2)
+    got, want = (
+        be.batch_norm_vjp(be.batch_norm(a, w, w, 1e-5)[1], [False, True, True], d)
+        for be, a, w, d in (
+            (CudaBackend(Guarded(), Emulated(), "emulator", "cpu", OURS), x, weight, delta),
+            (NumpyBackend(), *exact([x, weight, delta])),
+        )
+    )
+    assert got[0] is want[0] is None
+    for g, w in zip(got[1:], want[1:], strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("rung", LADDERS["conv2d"])
 def test_a_layer_with_a_bias_is_one_kernel_where_there_is_one(rung):
     shape, (O, *size), *how = CONVS[0]  # noqa: E741

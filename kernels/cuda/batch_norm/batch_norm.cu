@@ -1,117 +1,148 @@
 // Batch norm of x (N, C, S): mean and variance of each channel over all N S of its elements (Ioffe & Szegedy 2015).
 //
-// A channel's elements lie in N pieces, and there are too few channels to keep a GPU busy: each is split among `splits`
-// blocks (blockIdx.y), 32 at most. A block leaves its sums, and the next launch puts those of a channel together, a lane
-// of a warp for each split, always in the same order: two launches forward and two backward, no atomics.
-//
-// Memory is all that counts. x is read twice, not three times (norm.cuh: statistics in one pass); four 16-byte loads of
-// each thread are under way at once (walk.cuh); and the second launch takes the blocks last to first, for the end of x
-// is what the second-level cache still holds. Stores of large arrays are marked as what that should drop first.
-#include "norm.cuh"
-#include "walk.cuh"
+// Memory is all that counts. A channel that a block can keep is its work, and leaves memory once (kept.cuh). Longer
+// channels, and few ones, are split among blocks, 32 at most, which takes two launches (part.cuh): x is read twice.
+// Backward is alike, with two sums for the statistics. Four 16-byte loads of each thread are under way at once. Stores of
+// large arrays are marked as what the second-level cache should drop first. No atomics: the same bits each time.
+#include "kept.cuh"
+#include "part.cuh"
 #define THREADS 256
 #define LARGE (6ll << 20)  // floats: half of an H100's second-level cache
 
-// The part of a channel that a block sees, in elements of type T: from `start` to `end`; at(walk) is where one lies.
-template <class T>
-struct Part {
-    static constexpr int WIDE = sizeof(T) / sizeof(float);
-    int c, channels, S, all, each, start, end;
-    __device__ __forceinline__ Part(int c, int split, int N, int channels, int S, int splits)
-        : c(c), channels(channels), S(S / WIDE), all(N * (S / WIDE)), each((all + splits - 1) / splits),
-          start(min(split * each, all)), end(min(start + each, all)) {}
-    __device__ __forceinline__ long long at(const Walk& walk) const {
-        return (long long)(walk.whole * channels + c) * S + walk.place;
-    }
-    __device__ __forceinline__ float count(int split) const {  // of the floats of a split
-        return (float)(min(split * each + each, all) - min(split * each, all)) * WIDE;
-    }
-    template <class Load, class Use>
-    __device__ __forceinline__ void over(Load load, Use use) const {
-        walk_over(start + threadIdx.x, end, THREADS, S, [&](const Walk& w, int) { return load(at(w)); },
-                  [&](auto v, const Walk& w, int) { use(v, at(w)); });
+// What the forward kernels leave of channel c.
+struct Results {
+    float *mean, *parts, *var, *rstd;
+    __device__ __forceinline__ void store(int c, Statistics s) const {
+        mean[c] = s.high + s.low, parts[2 * c] = s.high, parts[2 * c + 1] = s.low, var[c] = s.var, rstd[c] = s.rstd;
     }
 };
 
 template <class T>
-__device__ __forceinline__ void distances_of(const float* x, float* distances, int N, int C, int S, int splits,
-                                             float* shared) {
-    const int c = blockIdx.x, split = blockIdx.y;
-    const Part<T> part(c, split, N, C, S, splits);
-    const T* of_x = (const T*)x;
+__device__ __forceinline__ Statistics whole(const float* x, Affine affine, float* y, int N, int C, int S, float eps,
+                                            float* memory, float* shared) {
+    const Row<T> channel(blockIdx.x, C, S);
+    Kept<T, 4> kept(memory, N * channel.S, channel.S);
     Seen seen = {0, 0, 0, 0};
-    part.over([&](long long at) { return of_x[at]; },
-              [&](T v, long long) {
-                  if (seen.count == 0) seen.shift = first(v);
-                  seen.add(v), seen.count += Part<T>::WIDE;
-              });
-    seen = together(seen, fmaxf(part.count(split), 1.0f), [&](float v) { return sum_of_block(v, shared); });
-    float* mine = distances + 3 * (split * C + c);
-    if (threadIdx.x == 0) mine[0] = seen.shift, mine[1] = seen.sum, mine[2] = seen.squares;
-}
-
-extern "C" __global__ void batch_norm_distances(const float* __restrict__ x, float* __restrict__ distances, int N,
-                                                int C, int S, int splits) {
-    __shared__ float shared[WARP];
-    if (S % 4 == 0) distances_of<float4>(x, distances, N, C, S, splits, shared);
-    else distances_of<float>(x, distances, N, C, S, splits, shared);
-}
-
-template <class T>
-__device__ __forceinline__ Statistics normalise(const float* x, const float* distances, const float* weight,
-                                                const float* bias, float* y, int N, int C, int S, int splits,
-                                                float eps) {
-    const int c = C - 1 - blockIdx.x, lane = threadIdx.x % WARP;
-    const Part<T> part(c, splits - 1 - blockIdx.y, N, C, S, splits);
-    Seen seen = {0, 0, 0, 0};
-    if (lane < splits) {
-        const float* one = distances + 3 * (lane * C + c);
-        seen = {one[0], one[1], one[2], part.count(lane)};
-    }
-    seen = together(seen, (float)N * S, of_warp<Add>);
-    const Statistics s = statistics(seen.shift, seen.sum, seen.squares, seen.count, eps);
-    const float w = weight ? weight[c] : 1.0f, b = bias ? bias[c] : 0.0f;
-    const T* of_x = (const T*)x;
-    const bool large = (long long)C * N * S > LARGE;
-    part.over([&](long long at) { return __ldcs(of_x + at); },
-              [&](T v, long long at) {
-                  put((T*)y + at, map(v, [&](float one) { return s.normalised(one) * w + b; }), large);
-              });
+    kept.read([&](const Walk& walk, int) { return ((const T*)x)[channel.at(walk)]; }, [&](T v) { seen.next(v); });
+    const float n = (float)N * S;
+    seen = together(seen, n, [&](float v) { return sum_of_block(v, shared); });
+    const Statistics s = statistics(seen.shift, seen.sum, seen.squares, n, eps);
+    kept.again([&](T v, const Walk& walk, int) { ((T*)y)[channel.at(walk)] = affine.of(v, s); });
     return s;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 5)
-    batch_norm(const float* __restrict__ x, const float* __restrict__ distances, const float* __restrict__ weight,
-               const float* __restrict__ bias, float* __restrict__ y, float* mean, float* parts, float* var,
-               float* rstd, int N, int C, int S, int splits, float eps) {
-    const Statistics s = S % 4 == 0 ? normalise<float4>(x, distances, weight, bias, y, N, C, S, splits, eps)
-                                    : normalise<float>(x, distances, weight, bias, y, N, C, S, splits, eps);
-    const int c = C - 1 - blockIdx.x;
-    if (threadIdx.x == 0 && blockIdx.y == 0) {
-        mean[c] = s.high + s.low, parts[2 * c] = s.high, parts[2 * c + 1] = s.low, var[c] = s.var, rstd[c] = s.rstd;
-    }
+extern "C" __global__ void __launch_bounds__(1024)
+    batch_norm(const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias,
+               float* __restrict__ y, float* mean, float* parts, float* var, float* rstd, int N, int C, int S,
+               float eps) {
+    extern __shared__ float4 memory[];  // 32 floats for sums, then what registers do not hold
+    float *shared = (float*)memory, *here = shared + WARP;
+    const Affine affine(weight, bias, blockIdx.x);
+    const Statistics s = S % 4 == 0 ? whole<float4>(x, affine, y, N, C, S, eps, here, shared)
+                                    : whole<float>(x, affine, y, N, C, S, eps, here, shared);
+    if (threadIdx.x == 0) Results{mean, parts, var, rstd}.store(blockIdx.x, s);
 }
 
 template <class T>
-struct Two {
-    T x, delta;
+__device__ __forceinline__ Seen seen_of(const float* x, int N, int C, int S, int splits, float* shared) {
+    const Part<T> part(blockIdx.x, blockIdx.y, N, C, S, splits);
+    Seen seen = {0, 0, 0, 0};
+    part.over([&](long long at) { return ((const T*)x)[at]; }, [&](T v, long long) { seen.next(v); });
+    return together(seen, fmaxf(part.count(), 1.0f), [&](float v) { return sum_of_block(v, shared); });
+}
+
+// For any norm of long rows: what has been seen of each part, seen (splits, rows, 4).
+extern "C" __global__ void batch_norm_see(const float* __restrict__ x, float* __restrict__ seen, int N, int C, int S,
+                                          int splits) {
+    __shared__ float shared[WARP];
+    const Seen mine = S % 4 == 0 ? seen_of<float4>(x, N, C, S, splits, shared)
+                                 : seen_of<float>(x, N, C, S, splits, shared);
+    if (threadIdx.x == 0) ((Seen*)seen)[blockIdx.y * C + blockIdx.x] = mine;
+}
+
+template <class T>
+__device__ __forceinline__ void in_parts(const float* x, Affine affine, float* y, Statistics s, int c, int N, int C,
+                                         int S, int splits) {
+    const bool large = (long long)C * N * S > LARGE;
+    Part<T>(c, splits - 1 - blockIdx.y, N, C, S, splits)
+        .over([&](long long at) { return __ldcs((const T*)x + at); },
+              [&](T v, long long at) { put((T*)y + at, affine.of(v, s), large); });
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, 5)
+    batch_norm_in_parts(const float* __restrict__ x, const float* __restrict__ seen, const float* __restrict__ weight,
+                        const float* __restrict__ bias, float* __restrict__ y, float* mean, float* parts, float* var,
+                        float* rstd, int N, int C, int S, float eps, int splits) {
+    const int c = C - 1 - blockIdx.x;
+    const Statistics s = statistics_of((const Seen*)seen, c, C, splits, (float)N * S, eps);
+    const Affine affine(weight, bias, c);
+    if (S % 4 == 0) in_parts<float4>(x, affine, y, s, c, N, C, S, splits);
+    else in_parts<float>(x, affine, y, s, c, N, C, S, splits);
+    if (threadIdx.x == 0 && blockIdx.y == 0) Results{mean, parts, var, rstd}.store(c, s);
+}
+
+// sum delta and sum delta x^, which are also the gradients of beta and gamma.
+struct Sums {
+    float d, dx;
+    template <class T>
+    __device__ __forceinline__ void next(Two<T> v, Statistics s) {
+        d += added(v.delta);
+        dx += added(map(v.x, v.delta, [&](float one, float delta) { return delta * s.normalised(one); }));
+    }
+};
+
+// dC/dx = gamma / sigma (delta - mean(delta) - x^ mean(delta x^))
+struct Gradient {
+    Statistics s;
+    float scale;
+    Sums mean;
+    __device__ __forceinline__ Gradient(Statistics s, float weight, Sums sums, float n)
+        : s(s), scale(s.rstd * weight), mean{sums.d / n, sums.dx / n} {}
+    template <class T>
+    __device__ __forceinline__ T of(Two<T> v) const {
+        return map(v.x, v.delta, [&](float x, float d) { return scale * (d - (mean.d + s.normalised(x) * mean.dx)); });
+    }
 };
 
 template <class T>
-__device__ __forceinline__ void sums_of(const float* x, Statistics s, const float* delta, float* sums, int N, int C,
-                                        int S, int splits, float* shared) {
+__device__ __forceinline__ Sums whole_vjp(const float* x, Statistics s, float weight, const float* delta, float* dx,
+                                          int N, int C, int S, float* memory, float* shared) {
+    const Row<T> channel(blockIdx.x, C, S);
+    Kept<Two<T>, 2> kept(memory, N * channel.S, channel.S);
+    Sums sums = {0, 0};
+    kept.read(
+        [&](const Walk& walk, int) {
+            return Two<T>{((const T*)x)[channel.at(walk)], ((const T*)delta)[channel.at(walk)]};
+        },
+        [&](Two<T> v) { sums.next(v, s); });
+    sums = {sum_of_block(sums.d, shared), sum_of_block(sums.dx, shared)};
+    const Gradient gradient(s, weight, sums, (float)N * S);
+    kept.again([&](Two<T> v, const Walk& walk, int) { ((T*)dx)[channel.at(walk)] = gradient.of(v); });
+    return sums;
+}
+
+extern "C" __global__ void __launch_bounds__(1024)
+    batch_norm_vjp(const float* __restrict__ x, const float* __restrict__ parts, const float* __restrict__ rstd,
+                   const float* __restrict__ weight, const float* __restrict__ delta, float* __restrict__ dx,
+                   float* dweight, float* dbias, int N, int C, int S) {
+    extern __shared__ float4 memory[];
+    float *shared = (float*)memory, *here = shared + WARP;
     const int c = blockIdx.x;
-    const Part<T> part(c, blockIdx.y, N, C, S, splits);
-    float sum_d = 0, sum_dx = 0;
-    part.over([&](long long at) { return Two<T>{((const T*)x)[at], ((const T*)delta)[at]}; },
-              [&](Two<T> v, long long) {
-                  sum_d += added(v.delta);
-                  sum_dx += added(map(v.x, v.delta, [&](float one, float d) { return d * s.normalised(one); }));
-              });
-    sum_d = sum_of_block(sum_d, shared);
-    sum_dx = sum_of_block(sum_dx, shared);
-    float* mine = sums + 2 * (blockIdx.y * C + c);
-    if (threadIdx.x == 0) mine[0] = sum_d, mine[1] = sum_dx;
+    const Statistics s = {parts[2 * c], parts[2 * c + 1], rstd[c], 0};
+    const float w = weight ? weight[c] : 1.0f;
+    const Sums sums = S % 4 == 0 ? whole_vjp<float4>(x, s, w, delta, dx, N, C, S, here, shared)
+                                 : whole_vjp<float>(x, s, w, delta, dx, N, C, S, here, shared);
+    if (threadIdx.x == 0) dweight[c] = sums.dx, dbias[c] = sums.d;
+}
+
+template <class T>
+__device__ __forceinline__ Sums sums_of(const float* x, Statistics s, const float* delta, int N, int C, int S,
+                                        int splits, float* shared) {
+    Sums sums = {0, 0};
+    Part<T>(blockIdx.x, blockIdx.y, N, C, S, splits)
+        .over([&](long long at) { return Two<T>{((const T*)x)[at], ((const T*)delta)[at]}; },
+              [&](Two<T> v, long long) { sums.next(v, s); });
+    return {sum_of_block(sums.d, shared), sum_of_block(sums.dx, shared)};
 }
 
 extern "C" __global__ void batch_norm_vjp_sums(const float* __restrict__ x, const float* __restrict__ parts,
@@ -120,36 +151,31 @@ extern "C" __global__ void batch_norm_vjp_sums(const float* __restrict__ x, cons
     __shared__ float shared[WARP];
     const int c = blockIdx.x;
     const Statistics s = {parts[2 * c], parts[2 * c + 1], rstd[c], 0};
-    if (S % 4 == 0) sums_of<float4>(x, s, delta, sums, N, C, S, splits, shared);
-    else sums_of<float>(x, s, delta, sums, N, C, S, splits, shared);
+    const Sums mine = S % 4 == 0 ? sums_of<float4>(x, s, delta, N, C, S, splits, shared)
+                                 : sums_of<float>(x, s, delta, N, C, S, splits, shared);
+    if (threadIdx.x == 0) ((Sums*)sums)[blockIdx.y * C + c] = mine;
 }
 
 template <class T>
-__device__ __forceinline__ void gradient(const float* x, Statistics s, float scale, const float* delta, float mean_d,
-                                         float mean_dx, float* dx, int c, int N, int C, int S, int splits) {
-    const Part<T> part(c, splits - 1 - blockIdx.y, N, C, S, splits);
+__device__ __forceinline__ void vjp_in_parts(const float* x, const float* delta, Gradient gradient, float* dx, int c,
+                                             int N, int C, int S, int splits) {
     const bool large = (long long)C * N * S > LARGE / 2;
-    part.over([&](long long at) { return Two<T>{__ldcs((const T*)x + at), __ldcs((const T*)delta + at)}; },
-              [&](Two<T> v, long long at) {
-                  const auto each = [&](float one, float d) {
-                      return scale * (d - (mean_d + s.normalised(one) * mean_dx));
-                  };
-                  put((T*)dx + at, map(v.x, v.delta, each), large);
-              });
+    Part<T>(c, splits - 1 - blockIdx.y, N, C, S, splits)
+        .over([&](long long at) { return Two<T>{__ldcs((const T*)x + at), __ldcs((const T*)delta + at)}; },
+              [&](Two<T> v, long long at) { put((T*)dx + at, gradient.of(v), large); });
 }
 
-// dC/dx = gamma / sigma (delta - mean(delta) - x^ mean(delta x^)); dC/dgamma = sum delta x^, dC/dbeta = sum delta.
 extern "C" __global__ void __launch_bounds__(THREADS, 4)
-    batch_norm_vjp(const float* __restrict__ x, const float* __restrict__ parts, const float* __restrict__ rstd,
-                   const float* __restrict__ weight, const float* __restrict__ delta, const float* __restrict__ sums,
-                   float* __restrict__ dx, float* dweight, float* dbias, int N, int C, int S, int splits) {
+    batch_norm_vjp_in_parts(const float* __restrict__ x, const float* __restrict__ parts,
+                            const float* __restrict__ rstd, const float* __restrict__ weight,
+                            const float* __restrict__ delta, const float* __restrict__ sums, float* __restrict__ dx,
+                            float* dweight, float* dbias, int N, int C, int S, int splits) {
     const int c = C - 1 - blockIdx.x, lane = threadIdx.x % WARP;
-    const float n = (float)N * S;
     const Statistics s = {parts[2 * c], parts[2 * c + 1], rstd[c], 0};
-    const float sum_d = of_warp<Add>(lane < splits ? sums[2 * (lane * C + c)] : 0.0f);
-    const float sum_dx = of_warp<Add>(lane < splits ? sums[2 * (lane * C + c) + 1] : 0.0f);
-    const float scale = s.rstd * (weight ? weight[c] : 1.0f);
-    if (dx && S % 4 == 0) gradient<float4>(x, s, scale, delta, sum_d / n, sum_dx / n, dx, c, N, C, S, splits);
-    else if (dx) gradient<float>(x, s, scale, delta, sum_d / n, sum_dx / n, dx, c, N, C, S, splits);
-    if (threadIdx.x == 0 && blockIdx.y == 0) dweight[c] = sum_dx, dbias[c] = sum_d;
+    const Sums mine = lane < splits ? ((const Sums*)sums)[lane * C + c] : Sums{0, 0};
+    const Sums all = {of_warp<Add>(mine.d), of_warp<Add>(mine.dx)};
+    const Gradient gradient(s, weight ? weight[c] : 1.0f, all, (float)N * S);
+    if (dx && S % 4 == 0) vjp_in_parts<float4>(x, delta, gradient, dx, c, N, C, S, splits);
+    else if (dx) vjp_in_parts<float>(x, delta, gradient, dx, c, N, C, S, splits);
+    if (threadIdx.x == 0 && blockIdx.y == 0) dweight[c] = all.dx, dbias[c] = all.d;
 }

@@ -1,70 +1,77 @@
 // Group norm of x (N, C, S): mean and variance over each sample's group of C / groups channels and all S positions (Wu &
 // He 2018), and with silu = 1 behind it z sigmoid(z), which saves a pass over memory each way.
 //
-// A group lies in memory as one row, and one block normalises it. Its first `kept` elements (of them the launch gives
-// shared memory) are read once; of a longer group the rest is read twice, in one pass for the statistics (norm.cuh) and
-// again from its end, which the second-level cache still holds. The channel of element i is i / S, found without a
-// division for each (walk.cuh). Backward, dC/dx is layer norm's for g = gamma delta; each channel's sums for gamma and
-// beta are one block's. blockDim.x is a multiple of 32.
-#include "norm.cuh"
-#include "walk.cuh"
+// A group lies in memory as one row. One that a block can keep is its work, and leaves memory once (kept.cuh); a longer one
+// falls into parts, behind batch_norm_see (part.cuh). The channel of element i is i / S, found without a division for each
+// (walk.cuh). Backward, dC/dx is layer norm's for g = gamma delta; each channel's sums for gamma and beta are one block's.
+// blockDim.x is a multiple of 32.
+#include "kept.cuh"
+#include "part.cuh"
 
 __device__ inline float sigmoid(float z) { return 1.0f / (1.0f + expf(-z)); }
 
-// The affine map of a channel.
-struct Affine {
-    float w, b;
-    __device__ __forceinline__ Affine(const float* weight, const float* bias, int c)
-        : w(weight ? weight[c] : 1.0f), b(bias ? bias[c] : 0.0f) {}
-};
+// What stands behind the statistics.
+template <class T>
+__device__ __forceinline__ T normalised(T v, Statistics s, Affine to, int silu) {
+    v = to.of(v, s);
+    return silu ? map(v, [](float z) { return z * sigmoid(z); }) : v;
+}
 
 template <class T>
 __device__ __forceinline__ Statistics normalise(const float* x, const float* weight, const float* bias, float* y,
-                                                int groups, int channels, int S, float eps, int silu, int kept,
-                                                float* memory, float* shared) {
+                                                int groups, int channels, int S, float eps, int silu, float* memory,
+                                                float* shared) {
     constexpr int WIDE = sizeof(T) / sizeof(float);
-    const int per_group = channels / groups, n = per_group * S, all = n / WIDE, in_shared = min(kept / WIDE, all);
-    const int last = blockIdx.x % groups * per_group + per_group - 1;  // the group's last channel
+    const int per_group = channels / groups, n = per_group * S, first_channel = blockIdx.x % groups * per_group;
     const T* row = (const T*)(x + (long long)blockIdx.x * n);
     T* out = (T*)(y + (long long)blockIdx.x * n);
-    T* here = (T*)memory;
+    Kept<T, 4> kept(memory, n / WIDE, S / WIDE);
     Seen seen = {0, 0, 0, 0};
-    walk_over(threadIdx.x, all, blockDim.x, all, [&](const Walk&, int i) { return row[i]; },
-              [&](T v, const Walk&, int i) {
-                  if (i < in_shared) here[i] = v;
-                  if (seen.count == 0) seen.shift = first(v);
-                  seen.add(v), seen.count += WIDE;
-              });
+    kept.read([&](const Walk&, int i) { return row[i]; }, [&](T v) { seen.next(v); });
     seen = together(seen, n, [&](float v) { return sum_of_block(v, shared); });
     const Statistics s = statistics(seen.shift, seen.sum, seen.squares, n, eps);
-    walk_over(  // from the last element to the first one
-        threadIdx.x, all, blockDim.x, S / WIDE,
-        [&](const Walk&, int j) { return all - 1 - j < in_shared ? here[all - 1 - j] : __ldcs(row + all - 1 - j); },
-        [&](T v, const Walk& walk, int j) {
-            const Affine to(weight, bias, last - walk.whole);
-            v = map(v, [&](float one) { return s.normalised(one) * to.w + to.b; });
-            if (silu) v = map(v, [](float z) { return z * sigmoid(z); });
-            put(out + all - 1 - j, v, in_shared < all);
-        });
+    kept.again([&](T v, const Walk& walk, int i) {
+        out[i] = normalised(v, s, Affine(weight, bias, first_channel + walk.whole), silu);
+    });
     return s;
 }
 
-extern "C" __global__ void __launch_bounds__(512, 2)
+extern "C" __global__ void __launch_bounds__(1024)
     group_norm(const float* __restrict__ x, const float* __restrict__ weight, const float* __restrict__ bias,
-               float* __restrict__ y, float* mean, float* rstd, int groups, int channels, int S, float eps, int silu,
-               int kept) {
-    extern __shared__ float4 memory[];  // 32 floats for sums, then `kept` floats
+               float* __restrict__ y, float* mean, float* rstd, int groups, int channels, int S, float eps, int silu) {
+    extern __shared__ float4 memory[];  // 32 floats for sums, then what registers do not hold
     float *shared = (float*)memory, *here = shared + WARP;
-    const Statistics s =
-        S % 4 == 0 ? normalise<float4>(x, weight, bias, y, groups, channels, S, eps, silu, kept, here, shared)
-                   : normalise<float>(x, weight, bias, y, groups, channels, S, eps, silu, kept, here, shared);
+    const Statistics s = S % 4 == 0
+                             ? normalise<float4>(x, weight, bias, y, groups, channels, S, eps, silu, here, shared)
+                             : normalise<float>(x, weight, bias, y, groups, channels, S, eps, silu, here, shared);
     if (threadIdx.x == 0) mean[2 * blockIdx.x] = s.high, mean[2 * blockIdx.x + 1] = s.low, rstd[blockIdx.x] = s.rstd;
 }
 
 template <class T>
-struct Two {
-    T x, delta;
-};
+__device__ __forceinline__ void normalise_in_parts(const float* x, const float* weight, const float* bias, float* y,
+                                                   Statistics s, int row, int rows, int groups, int channels, int S,
+                                                   int silu, int splits) {
+    const int per_group = channels / groups, n = per_group * S, first_channel = row % groups * per_group;
+    const Part<T> part(row, splits - 1 - blockIdx.y, 1, rows, n, splits);
+    const T* of_x = (const T*)(x + (long long)row * n);
+    T* of_y = (T*)(y + (long long)row * n);
+    walk_over(part.start + threadIdx.x, part.end, blockDim.x, S * sizeof(float) / sizeof(T),
+              [&](const Walk&, int i) { return __ldcs(of_x + i); },
+              [&](T v, const Walk& walk, int i) {
+                  __stcs(of_y + i, normalised(v, s, Affine(weight, bias, first_channel + walk.whole), silu));
+              });
+}
+
+extern "C" __global__ void __launch_bounds__(256, 5)
+    group_norm_in_parts(const float* __restrict__ x, const float* __restrict__ seen, const float* __restrict__ weight,
+                        const float* __restrict__ bias, float* __restrict__ y, float* mean, float* rstd, int rows,
+                        int groups, int channels, int S, float eps, int silu, int splits) {
+    const int row = rows - 1 - blockIdx.x;
+    const Statistics s = statistics_of((const Seen*)seen, row, rows, splits, (float)(channels / groups) * S, eps);
+    if (S % 4 == 0) normalise_in_parts<float4>(x, weight, bias, y, s, row, rows, groups, channels, S, silu, splits);
+    else normalise_in_parts<float>(x, weight, bias, y, s, row, rows, groups, channels, S, silu, splits);
+    if (threadIdx.x == 0 && blockIdx.y == 0) mean[2 * row] = s.high, mean[2 * row + 1] = s.low, rstd[row] = s.rstd;
+}
 
 // delta times the derivative of what stands behind the norm: silu'(z) = s + z s (1 - s), s = sigmoid(z).
 __device__ inline float behind(float delta, float xhat, Affine to, int silu) {
