@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,6 +108,7 @@ def measured(
         try:
             result[name] = PARTS[name](be, tiny, result)
         except Exception as error:  # a report that stops half-way tells nothing
+            traceback.print_exc()
             result[name] = {"NOT RUN": f"{type(error).__name__}: {error}"}
         commits[name] = about["commit"]
         print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
