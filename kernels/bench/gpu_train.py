@@ -153,7 +153,8 @@ def captured_by_torch(step: Callable[..., Any], given: list[Any]) -> Callable[[]
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step(*given)
-    return graph.replay
+    kept = graph, step  # a graph knows addresses: the networks and moments that live there must stay
+    return lambda: kept[0].replay()
 
 
 def marked(step: Callable[..., Any], given: list[Any]) -> Callable[[], Any]:
