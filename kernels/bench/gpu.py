@@ -9,6 +9,7 @@ rungs that passed the defaults of the CUDA backend. ``--emulator`` runs all of i
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,7 @@ def machine(be: CudaBackend, tiny: bool) -> dict[str, Any]:
         "memory": properties["totalGlobalMem"], "multiprocessors": properties["multiProcessorCount"],
         "driver": runtime.driverGetVersion(), "toolkit": runtime.runtimeGetVersion(), "cupy": be.xp.__version__,
         "nvrtc": list(be.xp.cuda.nvrtc.getVersion()), **about,
+        **{name: version(name) for name in ("torch", "triton", "numba") if importlib.util.find_spec(name)},
     }  # fmt: skip
 
 
