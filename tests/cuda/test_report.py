@@ -1,13 +1,18 @@
 """The report for a GPU runs from end to end on the emulator: its first run on hardware fails on no typo."""
 
+import contextlib
+import gc
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import time
+import weakref
+from types import SimpleNamespace
 
 import pytest
-from minigen.kernels.bench import command, gpu
+from minigen.kernels.bench import command, gpu, gpu_train
 from minigen.kernels.bench.gpu_summary import summary
 
 ELSEWHERE = ("sanitizer", "numba", "triton")  # what the emulator does by itself, and what wants a process of its own
@@ -70,6 +75,36 @@ def test_a_part_that_fails_is_named_and_stops_no_other(monkeypatch):
     monkeypatch.setattr(gpu, "PARTS", {"a": fail, "b": lambda *args: {"fine": True}})
     *_, result = gpu.measured(None, ["a", "b"], True)
     assert (result["a"], result["b"]) == ({"NOT RUN": "ValueError: oh"}, {"fine": True})
+
+
+def test_what_a_sanitizer_says_is_told_and_one_that_hangs_is_stopped():
+    codes = {"": "clean", "import sys; print('race in softmax'); sys.exit(9)": "race in softmax\n",
+             "import time; time.sleep(60)": f"NOT FINISHED within {gpu.PATIENCE} s"}  # fmt: skip
+    for code, words in codes.items():
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+            assert gpu.told(process, time.perf_counter() + (0 if "sleep" in code else 30)) == words
+        assert process.poll() is not None
+
+
+def test_pytorchs_captured_step_lives_as_long_as_its_graph(monkeypatch):
+    """A graph holds addresses: what the step trains must stay where it is."""
+    nothing = contextlib.nullcontext()
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    cuda = SimpleNamespace(
+        Stream=lambda: stream, current_stream=lambda: stream, stream=lambda s: nothing, graph=lambda g: nothing,
+        CUDAGraph=lambda: SimpleNamespace(replay=lambda: "replayed"),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+
+    def step(x):
+        return x
+
+    alive = weakref.ref(step)
+    replay = gpu_train.captured_by_torch(step, [1.0])
+    del step
+    gc.collect()
+    assert alive() is not None and replay() == "replayed"
 
 
 def test_the_summary_holds_what_was_measured_beside_what_is_wanted():

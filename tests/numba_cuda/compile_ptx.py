@@ -16,6 +16,7 @@ from minigen.backend.cuda.in_numba import rungs
 from minigen.backend.cuda.launch import parameters
 
 MAY_BE_NULL = ("weight", "bias")
+SPLIT = ("conv2d_v1_direct", "conv2d_v3_gemm")  # all of their remainders come from split(), in 32 bits
 SHARED = ("v1_tree", "v2_warp", "v2_shared", "v3", "v4", "v5")
 
 
@@ -51,4 +52,5 @@ for file in sys.argv[1:] or rungs():
                 assert (".shared" in ptx) == file.split("/")[1].startswith(SHARED), f"{name}: shared memory"
                 assert ("shfl.sync.bfly" in ptx) == file.endswith("v2_warp"), f"{name}: shuffles"
                 assert ".local" not in ptx, f"{name}: local memory"
+                assert "rem.s64" not in ptx or name not in SPLIT, f"{name}: a remainder of 64 bits"
         print("compiled", name)
