@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import minigen
 from minigen import nn
-from minigen.models import generate
+from minigen.models import generate, transformer
 from minigen.models.rnn import CELLS, N3, RecurrentLM
 from minigen.models.transformer import Transformer, angles, rotate
 
@@ -88,6 +88,18 @@ def test_rotary_products_depend_on_the_distance_alone():
     products = [float((rotate(q, *angles(s + 3, 1, 8)) * rotate(k, *angles(s, 1, 8))).sum().item()) for s in (0, 5, 40)]
     np.testing.assert_allclose(products, products[0], rtol=1e-5)
     assert (rotate(q, *angles(0, 1, 8)).numpy() == q.numpy()).all()
+
+
+def test_a_float64_transformer_turns_by_float64_angles(monkeypatch):
+    seen = []
+    monkeypatch.setattr(transformer, "angles", lambda *args: seen.append(angles(*args)) or seen[-1])
+    minigen.manual_seed(0)
+    MODELS["rotary"]().double().step(minigen.tensor(np.arange(T)[None] % V))
+    ((cos, sin),) = seen
+    want = np.arange(T)[:, None] * 10000.0 ** (-np.arange(4) / 4)
+    assert cos.dtype == sin.dtype == np.float64
+    np.testing.assert_allclose(cos.numpy(), np.cos(want), atol=1e-15)
+    np.testing.assert_allclose(sin.numpy(), np.sin(want), atol=1e-15)
 
 
 def test_n3_says_the_one_token_that_follows():
