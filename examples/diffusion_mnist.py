@@ -53,7 +53,10 @@ class Diffusion(training.Experiment):
     """
 
     name = "diffusion_mnist"
-    config = ("schedule", "prediction", "levels", "channels", "patch", "blocks", "heads", "condition", "forget", "ema")
+    config = (
+        "schedule", "prediction", "levels", "focus", "channels", "patch", "blocks", "heads", "condition", "forget",
+        "ema",
+    )  # fmt: skip
     defaults = {"epochs": 30, "batch_size": 32, "lr": 3e-3}
     sampler = ("ema",)
     columns = CLASSES
@@ -68,6 +71,9 @@ class Diffusion(training.Experiment):
         add("--schedule", choices=sorted(diffusion.SCHEDULES), default="cosine", help="how the noise rises")
         add("--prediction", choices=diffusion.PREDICTIONS, default="v", help="what the network says of a noisy picture")
         add("--levels", type=positive, default=1000, help="noise levels T (default %(default)s)")
+        add("--focus", metavar="LOW,HIGH,TIMES", default="0.3,0.9,5",
+            help="between these shares of the noise levels training draws levels so many times as often (default "
+            "%(default)s; 0,1,1: all alike)")
         add("--channels", default="32,64", help="of the U-Net's levels, the finest first (default %(default)s)")
         add("--patch", type=positive, default=2, help="pixels a side that the finest level sees as one place")
         add("--blocks", type=positive, default=1, help="residual blocks a level, down and up (default %(default)s)")
@@ -101,6 +107,7 @@ class Diffusion(training.Experiment):
             raise ValueError(f"--channels: multiples of 8 (the norms' groups), as in 32,64; got {config['channels']}")
         if 28 % (config["patch"] * 2 ** (len(sizes) - 1)):
             raise ValueError(f"--patch {config['patch']} and {len(sizes)} levels of --channels do not divide 28 pixels")
+        focus(config["focus"])
         if config["heads"] and int(sizes[-1]) % config["heads"]:
             raise ValueError(f"--heads {config['heads']} must divide the {sizes[-1]} channels of the coarsest level")
 
@@ -108,10 +115,11 @@ class Diffusion(training.Experiment):
         super().__init__(config)
         self.classes = CLASSES if config["condition"] == "label" else 0
         alpha_bar = diffusion.SCHEDULES[config["schedule"]](config["levels"])
-        self.process = diffusion.Diffusion(alpha_bar, config["prediction"])
+        frequency = diffusion.focused(config["levels"], *focus(config["focus"]))
+        self.process = diffusion.Diffusion(alpha_bar, config["prediction"], frequency)
         self.net = quiet_start(UNet(
             [int(c) for c in config["channels"].split(",")], patch=config["patch"], blocks=config["blocks"],
-            heads=config["heads"], classes=self.classes,
+            heads=config["heads"], classes=self.classes, adaptive=True,
         ))  # fmt: skip
         self.optimiser = optim.Adam(self.net.parameters(), lr=config["lr"])
         self.ema = training.EMA(self.net, config["ema"])
@@ -310,6 +318,17 @@ def shares(interval: str) -> tuple[float, float]:
     if not 0 <= low < high <= 1:
         raise ValueError(f"--guidance-interval: give two shares of the noise levels, as in 0.2,0.8, got {interval!r}")
     return low, high
+
+
+def focus(text: str) -> tuple[float, float, float]:
+    """'0.3,0.9,5' -> 0.3, 0.9 and 5: between which shares of the noise levels training draws so many times as often."""
+    try:
+        low, high, times = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high, times = 1.0, 0.0, 0.0
+    if not (0 <= low < high <= 1 and 0 < times < math.inf):
+        raise ValueError(f"--focus: give two shares of the noise levels and a number, as in 0.3,0.9,5, got {text!r}")
+    return low, high, times
 
 
 def kept_part(mask: str) -> np.ndarray:

@@ -81,12 +81,13 @@ class Run:
         minigen.manual_seed(config["seed"])
         self.classes = 10 if config["condition"] == "label" else 0
         channels = [int(c) for c in config["channels"].split(",")]
-        sizes = {name: config[name] for name in ("patch", "blocks", "heads")}
+        sizes = {"adaptive": True, **{name: config[name] for name in ("patch", "blocks", "heads")}}
         first = unet.quiet_start(unet.UNet(channels, classes=self.classes, **sizes)).state_dict()
         self.first = {name: torch.from_numpy(t.numpy().copy()) for name, t in first.items()}
         self.net = translate("models.unet", torch).UNet(channels, classes=self.classes, **sizes)
         alpha_bar = diffusion.SCHEDULES[config["schedule"]](config["levels"])
-        self.process = diffusion.Diffusion(alpha_bar, config["prediction"])
+        frequency = diffusion.focused(config["levels"], *map(float, config["focus"].split(",")))
+        self.process = diffusion.Diffusion(alpha_bar, config["prediction"], frequency)
         self.signal, self.level = (torch.tensor(a, dtype=torch.float32).sqrt() for a in (alpha_bar, 1 - alpha_bar))
         digits = training.dataset(config["data"], transforms.Normalize(0.5, 0.5), smoke=config["smoke"])
         self.images, self.labels = map(torch.from_numpy, digits.get_batch(np.arange(len(digits))))
@@ -124,9 +125,9 @@ class Run:
         return len(losses), seconds, float(np.mean(losses[-500:]))
 
     def step(self, chosen: Any, progress: float) -> float:
-        torch, config, T = self.torch, self.config, self.process.T
+        torch, config = self.torch, self.config
         x0, n = self.images[chosen], len(chosen)
-        t = 1 + ((torch.rand(()) + torch.arange(n) / n) % 1 * T).long().clamp(0, T - 1)
+        t = torch.from_numpy(self.process.levels(n))
         noise = torch.randn_like(x0)
         signal, level = (table[t][:, None, None, None] for table in (self.signal, self.level))
         x = (signal * x0 + level * noise).contiguous(memory_format=self.shape)

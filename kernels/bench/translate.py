@@ -40,5 +40,8 @@ class Functions:
     def __getattr__(self, name: str) -> Any:  # cat, say, is not among PyTorch's functional
         return getattr(self._functions if hasattr(self._functions, name) else self._lib, name)
 
-    def group_norm_silu(self, *arguments: Any) -> Any:
-        return self._functions.silu(self._functions.group_norm(*arguments))
+    def group_norm_silu(self, x: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
+        silu, group_norm = self._functions.silu, self._functions.group_norm
+        if weight.ndim == 1:
+            return silu(group_norm(x, groups, weight, bias, eps))
+        return silu(group_norm(x, groups, None, None, eps) * weight[:, :, None, None] + bias[:, :, None, None])

@@ -128,10 +128,20 @@ def group_norm_silu(
     """y = z sigmoid(z), z = group_norm(input, num_groups, weight, bias, eps), in one pass over memory each way.
 
     minigen's own: the same numbers as ``silu(group_norm(...))``, which is what precedes each convolution of a
-    diffusion U-Net (Ho 2020, appendix B). Shapes and errors are those of ``group_norm``.
+    diffusion U-Net (Ho 2020, appendix B). Gamma and beta may also be (N, C), each sample's own: adaptive group norm
+    (Dhariwal & Nichol 2021, section 3.1). Other shapes and errors are those of ``group_norm``.
     """
-    _grouped("group_norm_silu", input, num_groups, weight, bias)
-    return fused.group_norm_silu(input, weight, bias, groups=num_groups, eps=float(eps))
+    tensor_of("group_norm_silu", "input", input)
+    shape, each = input.shape, [t for t in (weight, bias) if isinstance(t, Tensor) and t.ndim == 2]
+    if not each:
+        _grouped("group_norm_silu", input, num_groups, weight, bias)
+        return fused.group_norm_silu(input, weight, bias, groups=num_groups, eps=float(eps))
+    _grouped("group_norm_silu", input, num_groups, None, None)
+    _parameters("group_norm_silu", input, shape[:2], weight=weight, bias=bias)
+    weight, bias = (None if t is None else t.reshape(-1) for t in (weight, bias))
+    samples = input.reshape(1, shape[0] * shape[1], *shape[2:])  # as channels of one
+    groups = shape[0] * num_groups
+    return fused.group_norm_silu(samples, weight, bias, groups=groups, eps=float(eps)).reshape(shape)
 
 
 def _grouped(name: str, input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None) -> None:

@@ -2,7 +2,7 @@
 find the picture again, and so can be led from pure noise to a picture that nobody has seen.
 
     D10a  q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I),   abar_t = a_1 a_2 ... a_t,   abar_0 = 1
-    D10b  L = E |eps - eps_theta(x_t, t)|^2,   x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps,   t uniform in 1 .. T
+    D10b  L = E |eps - eps_theta(x_t, t)|^2,   x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps,   t in 1 .. T
 
 Only abar decides; a ``Diffusion`` is that table and what its network predicts. The way back, D10c and D10d, is in
 ``minigen.models.denoising``.
@@ -51,9 +51,10 @@ class Diffusion:
 
     Any of the three gives the others, as x_t is known. They differ in what the squared error weighs: eps hardly counts
     what is wrong with the picture at high noise, x_0 hardly what is wrong at low noise, v counts both alike.
+    ``frequency`` (T,): how often training draws the levels 1 .. T, relative to each other; all alike if not given.
     """
 
-    def __init__(self, alpha_bar: np.ndarray, prediction: str = "v") -> None:
+    def __init__(self, alpha_bar: np.ndarray, prediction: str = "v", frequency: np.ndarray | None = None) -> None:
         alpha_bar = np.asarray(alpha_bar, np.float64)
         if alpha_bar.ndim != 1 or len(alpha_bar) < 2 or alpha_bar[0] != 1 or alpha_bar[-1] < 0:
             raise ValueError("Diffusion: alpha_bar must be abar_0 .. abar_T with abar_0 = 1 and abar_T >= 0")
@@ -62,6 +63,10 @@ class Diffusion:
         if prediction not in PREDICTIONS:
             raise ValueError(f"Diffusion: prediction must be one of {', '.join(PREDICTIONS)}, got {prediction!r}")
         self.alpha_bar, self.prediction, self.T = alpha_bar, prediction, len(alpha_bar) - 1
+        frequency = np.ones(self.T) if frequency is None else np.asarray(frequency, np.float64)
+        if frequency.shape != (self.T,) or not (frequency > 0).all() or not np.isfinite(frequency).all():
+            raise ValueError(f"Diffusion: frequency must hold {self.T} positive numbers, for the levels 1 .. {self.T}")
+        self.cumulated = np.cumsum(frequency) / frequency.sum()
 
     def scales(self, t: Any, like: Tensor) -> tuple[Tensor, Tensor]:
         """sqrt(abar_t) and sqrt(1 - abar_t), shaped to multiply x; t an integer or one for each sample of x."""
@@ -108,12 +113,15 @@ class Diffusion:
 
     # D10b
     def levels(self, n: int, generator: Generator | None = None) -> np.ndarray:
-        """t of n samples, uniform in 1 .. T: one draw, spread evenly, so that every batch has some of each level.
+        """t of n samples in 1 .. T, as often as ``frequency`` says: one draw, spread evenly, so that every batch has
+        some of each level.
 
-        t_i = 1 + floor(T ((u + i/n) mod 1)): less noise in the loss than n draws (Kingma et al. 2021, appendix I.1).
+        F(t_i - 1) <= (u + i/n) mod 1 < F(t_i), F the cumulated frequency: less noise in the loss than n draws
+        (Kingma et al. 2021, appendix I.1).
         """
         u = rand((), generator=generator).item()
-        return 1 + np.floor((u + np.arange(n) / n) % 1 * self.T).astype(np.int64).clip(0, self.T - 1)
+        levels = 1 + np.searchsorted(self.cumulated, (u + np.arange(n) / n) % 1, side="right")
+        return levels.astype(np.int64).clip(1, self.T)  # F(T) may be rounded to less than 1
 
     def loss(
         self, network: Callable[..., Tensor], x0: Tensor, *condition: Tensor, generator: Generator | None = None
@@ -126,6 +134,18 @@ class Diffusion:
         output = network(self.noised(x0, t, noise), from_numpy(t.astype(x0.dtype)), *condition)
         errors = np.square(output.array - target.array).reshape(len(t), -1).mean(1)
         return F.mse_loss(output, target), t, errors
+
+
+def focused(T: int, low: float, high: float, times: float) -> np.ndarray:
+    """A frequency (T,) for ``Diffusion``: levels between the shares low and high of T are drawn so many times as often.
+
+    What a digit becomes is decided where noise has drowned its strokes but not its form; little noise teaches how edges
+    look, of which much less needs to be learnt (Choi et al. 2022; Karras et al. 2022, section 5).
+    """
+    if not (0 <= low < high <= 1 and 0 < times < np.inf):
+        raise ValueError(f"focused: wants 0 <= low < high <= 1 and a positive times, got {low}, {high}, {times}")
+    share = np.arange(1, T + 1) / T
+    return np.where((share > low) & (share <= high), float(times), 1.0)
 
 
 def by_level(t: np.ndarray, errors: np.ndarray, T: int, buckets: int = 4) -> dict[str, float]:

@@ -5,8 +5,10 @@ diffusion asks for out (the noise, say), as large as the picture.
     middle  two blocks, and between them attention, if wanted: every place looks at every other
     up      doubled by nearest neighbour and a convolution; beside it the level's own features, over the bridge of the U
 
-A block learns what to add to its input. The noise level t reaches it as a vector e, added to every place; so does a
-class. This file also runs as it stands on PyTorch, for comparisons (``minigen.kernels.bench.translate``).
+A block learns what to add to its input. The noise level t and a class reach it as a vector e. It is added to every
+place; or, in an adaptive network, it says how each channel is scaled and shifted behind its norm (Dhariwal & Nichol
+2021, section 3.1): there a class has more of a say, and samples are more often of the class that was asked for. This
+file also runs as it stands on PyTorch, for comparisons (``minigen.kernels.bench.translate``).
 """
 
 from __future__ import annotations
@@ -38,19 +40,25 @@ def norm_silu(norm: nn.GroupNorm, x: Tensor) -> Tensor:
 class Residual(nn.Module):
     """h = conv3(SiLU(GN(x))) + W SiLU(e);  y = conv3(SiLU(GN(h))) + (x, or conv1(x) where the channels change).
 
+    adaptive:  h = conv3(SiLU(GN(x)));  (y_s, y_b) = W SiLU(e);  y = conv3(SiLU((1 + y_s) GN(h) + y_b)) + (...).
     x (N, channels, H, W) and SiLU(e) (N, embed) -> (N, out, H, W).
     """
 
-    def __init__(self, channels: int, out: int, embed: int, groups: int = 8) -> None:
+    def __init__(self, channels: int, out: int, embed: int, groups: int = 8, adaptive: bool = False) -> None:
         super().__init__()
+        self.adaptive = adaptive
         self.norm1, self.conv1 = nn.GroupNorm(groups, channels), nn.Conv2d(channels, out, 3, padding=1)
-        self.embed = nn.Linear(embed, out)
+        self.embed = nn.Linear(embed, 2 * out if adaptive else out)
         self.norm2, self.conv2 = nn.GroupNorm(groups, out), nn.Conv2d(out, out, 3, padding=1)
         self.skip = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
-        h = self.conv1(norm_silu(self.norm1, x)) + self.embed(e)[:, :, None, None]
-        return self.conv2(norm_silu(self.norm2, h)) + self.skip(x)
+        h = self.conv1(norm_silu(self.norm1, x))
+        if not self.adaptive:
+            return self.conv2(norm_silu(self.norm2, h + self.embed(e)[:, :, None, None])) + self.skip(x)
+        norm, (scale, shift) = self.norm2, self.embed(e).chunk(2, 1)
+        weight, bias = (1 + scale) * norm.weight, (1 + scale) * norm.bias + shift
+        return self.conv2(F.group_norm_silu(h, norm.num_groups, weight, bias, norm.eps)) + self.skip(x)
 
 
 class Attention(nn.Module):
@@ -74,30 +82,32 @@ class UNet(nn.Module):
     ``channels`` of each level, the finest first, with ``blocks`` residual blocks each, twice: down and up. ``patch``:
     the finest level works on squares of patch x patch pixels, so that (28, 28) pictures are (14, 14) ones with 4
     channels for ``patch=2``; H and W must be multiples of patch 2^(levels - 1). ``heads`` > 0 adds attention in the
-    middle. Labels are 0 .. classes - 1; the label ``classes``, or none at all, stands for "any class" (Ho & Salimans
-    2021), which is what classifier-free guidance needs.
+    middle. ``adaptive``: time and class scale and shift, see Residual. Labels are 0 .. classes - 1; the label
+    ``classes``, or none at all, stands for "any class" (Ho & Salimans 2021), which is what classifier-free guidance
+    needs.
     """
 
     def __init__(
         self, channels: Sequence[int] = (32, 64, 128), *, image_channels: int = 1, patch: int = 1, blocks: int = 1,
-        heads: int = 0, classes: int = 0, embed: int = 128, groups: int = 8,
+        heads: int = 0, classes: int = 0, embed: int = 128, groups: int = 8, adaptive: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.patch, self.classes, self.embed = patch, classes, embed
         self.multiple = patch * 2 ** (len(channels) - 1)
         first, last, pixels = channels[0], channels[-1], image_channels * patch**2
+        told = embed, groups, adaptive
         steps = list(pairwise(channels))  # (finer, coarser)
 
         self.time1, self.time2 = nn.Linear(embed // 2, embed), nn.Linear(embed, embed)
         self.label = nn.Embedding(classes + 1, embed) if classes else None
         self.first = nn.Conv2d(pixels, first, 3, padding=1)
-        self.down = nn.ModuleList(level(blocks, c, c, embed, groups) for c, _ in steps)
+        self.down = nn.ModuleList(level(blocks, c, c, *told) for c, _ in steps)
         self.shrink = nn.ModuleList(nn.Conv2d(c, d, 3, 2, padding=1) for c, d in steps)
-        self.middle1 = Residual(last, last, embed, groups)
+        self.middle1 = Residual(last, last, *told)
         self.attention = Attention(last, heads, groups) if heads else nn.Identity()
-        self.middle2 = Residual(last, last, embed, groups)
+        self.middle2 = Residual(last, last, *told)
         self.grow = nn.ModuleList(nn.Conv2d(d, c, 3, padding=1) for c, d in steps)
-        self.up = nn.ModuleList(level(blocks, 2 * c, c, embed, groups) for c, _ in steps)
+        self.up = nn.ModuleList(level(blocks, 2 * c, c, *told) for c, _ in steps)
         self.norm, self.last = nn.GroupNorm(groups, first), nn.Conv2d(first, pixels, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -128,8 +138,8 @@ class UNet(nn.Module):
         return e + self.label(zeros(len(t), dtype=int64) + self.classes if labels is None else labels)
 
 
-def level(blocks: int, channels: int, out: int, embed: int, groups: int) -> nn.ModuleList:
-    return nn.ModuleList(Residual(channels if i == 0 else out, out, embed, groups) for i in range(blocks))
+def level(blocks: int, channels: int, out: int, embed: int, groups: int, adaptive: bool) -> nn.ModuleList:
+    return nn.ModuleList(Residual(channels if i == 0 else out, out, embed, groups, adaptive) for i in range(blocks))
 
 
 def quiet_start(network: UNet) -> UNet:

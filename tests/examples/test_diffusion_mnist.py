@@ -45,7 +45,7 @@ def drawn(path="samples.npz"):
 
 def test_smoke_writes_everything_and_the_checkpoint_draws(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    script("diffusion_mnist", "--smoke")
+    script("diffusion_mnist", "--smoke", "--focus", "0,1,1")  # all levels alike
     folder = only_run()
     assert {p.name for p in folder.iterdir()} == {
         *("checkpoint.safetensors", "config.json", "commands.txt", "metrics.jsonl", "result.json", "samples"),
@@ -115,8 +115,8 @@ def test_the_ways_to_draw(run, tmp_path):
 
 
 def test_guidance_that_is_asked_for_alone_works_at_all_levels(example):
-    config = {"schedule": "cosine", "prediction": "v", "levels": 20, "channels": "8", "patch": 4, "blocks": 1,
-              "heads": 0, "condition": "label", "ema": 0.9, "lr": 1e-3}  # fmt: skip
+    config = {"schedule": "cosine", "prediction": "v", "levels": 20, "focus": "0,1,1", "channels": "8", "patch": 4,
+              "blocks": 1, "heads": 0, "condition": "label", "ema": 0.9, "lr": 1e-3}  # fmt: skip
     labelled = example.Diffusion(config)
     usual = labelled.guidance(None, None)
     assert usual == {"guidance": example.GUIDANCE, "guidance_interval": example.shares(example.INTERVAL)}
@@ -169,9 +169,12 @@ def test_what_cannot_be_drawn_is_refused(run):
         (("--channels", "30"), "multiples of 8"),
         (("--patch", 3), "do not divide 28"),
         (("--heads", 5), "must divide the 64 channels"),
+        (("--focus", "0.7,0.2,5"), "two shares of the noise levels and a number, as in 0.3,0.9,5, got '0.7,0.2,5'"),
+        (("--focus", "0.2,0.7"), "as in 0.3,0.9,5, got '0.2,0.7'"),
+        (("--focus", "0.2,0.7,inf"), "as in 0.3,0.9,5, got '0.2,0.7,inf'"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(run, args, words):
+def test_settings_that_do_not_fit_are_refused(run, args, words):
     status, _, err = run("--smoke", *args)
     assert status == 1 and words in err and not Path("runs").exists()
 

@@ -129,6 +129,23 @@ def test_levels_are_uniform_and_spread_in_every_batch():
         assert sorted((process.levels(8) - 1) * 4 // 1000) == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
+def test_levels_are_drawn_as_often_as_their_frequency_says():
+    process = Diffusion(diffusion.cosine(10), frequency=diffusion.focused(10, 0.3, 0.8, 4))
+    np.testing.assert_allclose(np.diff(process.cumulated, prepend=0) * 25, [1, 1, 1, 4, 4, 4, 4, 4, 1, 1])
+    minigen.manual_seed(4)
+    for _ in range(20):  # a batch of 25 k has each level k times its frequency
+        np.testing.assert_array_equal(np.bincount(process.levels(50), minlength=11)[1:], [2, 2, 2, 8, 8, 8, 8, 8, 2, 2])
+
+
+@pytest.mark.parametrize("frequency", [np.ones(9), np.zeros(10), -np.ones(10), np.full(10, np.nan), np.ones((10, 1))])
+def test_a_frequency_that_is_none_is_refused(frequency):
+    with pytest.raises(ValueError, match="10 positive numbers"):
+        Diffusion(diffusion.cosine(10), frequency=frequency)
+    for wrong in ((0.5, 0.5, 2), (-0.1, 1, 2), (0, 1.1, 2), (0, 1, 0), (0, 1, np.inf), (0, 1, np.nan)):
+        with pytest.raises(ValueError, match="a positive times"):
+            diffusion.focused(10, *wrong)
+
+
 @pytest.mark.parametrize("prediction", diffusion.PREDICTIONS)
 def test_the_loss_is_d10b(prediction):
     process = Diffusion(diffusion.cosine(1000), prediction)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minigen
+from minigen import functional as F
 from minigen import testing
 from minigen.models.unet import Attention, Residual, UNet, quiet_start, time_features
 
@@ -15,7 +16,8 @@ def small(**options):
 
 @pytest.mark.parametrize(
     ("options", "size"),
-    [({}, (6, 10)), ({"patch": 2}, (8, 12)), ({"image_channels": 3, "blocks": 2}, (4, 4)), ({"heads": 4}, (4, 6))],
+    [({}, (6, 10)), ({"patch": 2}, (8, 12)), ({"image_channels": 3, "blocks": 2}, (4, 4)), ({"heads": 4}, (4, 6)),
+     ({"adaptive": True}, (4, 6))],
 )
 def test_what_comes_out_is_as_large_as_the_picture(options, size):
     x = minigen.randn(2, options.get("image_channels", 1), *size)
@@ -36,8 +38,9 @@ def test_time_features_are_sines_and_cosines_of_slower_and_slower_clocks():
     np.testing.assert_allclose(time_features(minigen.tensor(t), 4).numpy(), expected, atol=1e-4)
 
 
-def test_time_and_class_change_the_answer_and_no_label_is_the_last_class():
-    network = small(classes=3)
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_time_and_class_change_the_answer_and_no_label_is_the_last_class(adaptive):
+    network = small(classes=3, adaptive=adaptive)
     x, t = minigen.randn(2, 1, 4, 4), minigen.tensor([10.0, 10.0])
     with minigen.no_grad():
         answers = [network(x, t, minigen.tensor([c, c])).numpy() for c in range(4)]
@@ -47,8 +50,9 @@ def test_time_and_class_change_the_answer_and_no_label_is_the_last_class():
         np.testing.assert_array_equal(network(x, t).numpy(), answers[3])
 
 
-def test_samples_do_not_see_each_other():
-    network = small(heads=2, classes=3)
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_samples_do_not_see_each_other(adaptive):
+    network = small(heads=2, classes=3, adaptive=adaptive)
     x, t, labels = minigen.randn(3, 1, 4, 4), minigen.tensor([5.0, 300.0, 900.0]), minigen.tensor([0, 1, 3])
     with minigen.no_grad():
         together = network(x, t, labels).numpy()
@@ -57,20 +61,31 @@ def test_samples_do_not_see_each_other():
             np.testing.assert_allclose(together[i : i + 1], alone, atol=1e-5)
 
 
-def test_every_parameter_gets_a_gradient():
-    network = small(heads=2, classes=3, patch=2)
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_every_parameter_gets_a_gradient(adaptive):
+    network = small(heads=2, classes=3, patch=2, adaptive=adaptive)
     network(minigen.randn(2, 1, 8, 8), minigen.tensor([3.0, 700.0]), minigen.tensor([1, 3])).square().mean().backward()
     missing = [name for name, p in network.named_parameters() if p.grad is None or not abs(p.grad.numpy()).max() > 0]
     assert missing == []
 
 
-@pytest.mark.parametrize("kind", [Residual, Attention])
+@pytest.mark.parametrize("kind", ["added", "adaptive", "attention"])
 def test_gradients_of_the_blocks_are_those_of_finite_differences(kind):
-    block = (Residual(4, 6, 3, groups=2) if kind is Residual else Attention(4, 2, groups=2)).double()
+    block = Attention(4, 2, groups=2) if kind == "attention" else Residual(4, 6, 3, 2, kind == "adaptive")
     minigen.manual_seed(1)
     x, e = minigen.randn(2, 4, 3, 3, dtype=minigen.float64), minigen.randn(2, 3, dtype=minigen.float64)
-    inputs = [v.requires_grad_() for v in ([x, e] if kind is Residual else [x])]
-    assert testing.gradcheck(block, inputs)
+    inputs = [v.requires_grad_() for v in ([x] if kind == "attention" else [x, e])]
+    assert testing.gradcheck(block.double(), inputs)
+
+
+def test_an_adaptive_block_is_its_equation():
+    minigen.manual_seed(2)
+    block = Residual(4, 6, 3, groups=2, adaptive=True)
+    x, e = minigen.randn(3, 4, 5, 2), minigen.randn(3, 3)
+    scale, shift = (v[:, :, None, None] for v in block.embed(e).chunk(2, 1))
+    h = block.conv1(F.silu(block.norm1(x)))
+    want = block.conv2(F.silu((1 + scale) * block.norm2(h) + shift)) + block.skip(x)
+    np.testing.assert_allclose(block(x, e).numpy(), want.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_quiet_start_passes_everything_on_and_says_nothing():

@@ -98,6 +98,9 @@ CASES = {
     "group_norm_silu": (
         lambda x, w, b: F.group_norm_silu(x, 2, w, b), fixed((3, 4, 5), (4,), (4,), low=-3.0, high=3.0)
     ),
+    "group_norm_silu, adaptive": (
+        lambda x, w, b: F.group_norm_silu(x, 2, w, b), fixed((3, 4, 5), (3, 4), (3, 4), low=-3.0, high=3.0)
+    ),
     "instance_norm": (
         lambda x, w, b: F.instance_norm(x, weight=w, bias=b, eps=0.1), fixed((3, 2, 5), (2,), (2,), low=-3.0, high=3.0)
     ),
