@@ -111,7 +111,7 @@ class Transformer(nn.Module):
         if self.place is not None:
             h = h + self.place.weight[before : before + T]
         else:
-            turn = angles(before, T, self.head_width, h.dtype)
+            turn = angles(before, T, self.head_width, h)
         h, now = self.drop(h), []
         for i, block in enumerate(self.blocks):
             h, kept = block(h, turn, cache[i] if cache else None)
@@ -132,11 +132,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return F.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
 
-def angles(before: int, T: int, d: int, dtype: Any = np.float32) -> tuple[Tensor, Tensor]:
-    """cos and sin, (T, d/2), of place * 10000^(-2i/d) for the places before .. before + T - 1."""
+def angles(before: int, T: int, d: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """cos and sin, (T, d/2), of place * 10000^(-2i/d) for the places before .. before + T - 1; in ``like``'s dtype."""
     rate = 10000.0 ** (-np.arange(0, d, 2) / d)
     angle = np.arange(before, before + T)[:, None] * rate
-    return from_numpy(np.cos(angle).astype(dtype)), from_numpy(np.sin(angle).astype(dtype))
+    return from_numpy(np.cos(angle)).to(like.dtype), from_numpy(np.sin(angle)).to(like.dtype)
 
 
 def _initial(module: nn.Module) -> None:

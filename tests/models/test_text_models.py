@@ -85,9 +85,10 @@ def test_the_transformer_is_its_equations():
 def test_rotary_products_depend_on_the_distance_alone():
     rng = np.random.default_rng(0)
     q, k = (minigen.tensor(rng.standard_normal((1, 1, 8)).astype(np.float32)) for _ in range(2))
-    products = [float((rotate(q, *angles(s + 3, 1, 8)) * rotate(k, *angles(s, 1, 8))).sum().item()) for s in (0, 5, 40)]
+    turned = [(rotate(q, *angles(s + 3, 1, 8, q)), rotate(k, *angles(s, 1, 8, k))) for s in (0, 5, 40)]
+    products = [float((a * b).sum().item()) for a, b in turned]
     np.testing.assert_allclose(products, products[0], rtol=1e-5)
-    assert (rotate(q, *angles(0, 1, 8)).numpy() == q.numpy()).all()
+    assert (rotate(q, *angles(0, 1, 8, q)).numpy() == q.numpy()).all()
 
 
 def test_a_float64_transformer_turns_by_float64_angles(monkeypatch):
