@@ -130,8 +130,11 @@ def load(kind: type[Experiment], path: Path) -> dict[str, Any]:
     """A checkpoint that this script wrote; ValueError for another one, before anything is written beside it."""
     state = checkpoint.load(path)
     config = state.get("config") if isinstance(state, dict) else None
-    if not (isinstance(config, dict) and {*SHARED, *kind.config} <= set(config)):
+    if not (isinstance(config, dict) and set(SHARED) <= set(config)):
         raise ValueError(f"{path} is no checkpoint of this script: it holds no configuration of a run")
+    if missing := [name for name in kind.config if name not in config]:
+        raise ValueError(f"{path} is no checkpoint of this script: another one wrote it, or an older version of this "
+                         f"one: nothing is said of {', '.join(missing)}")  # fmt: skip
     return state
 
 

@@ -249,6 +249,15 @@ def test_another_scripts_checkpoint(run_script):
         assert status == 1 and "other.safetensors is no checkpoint of this script" in err
 
 
+def test_a_checkpoint_that_lacks_a_setting_is_named_with_it(run_script, monkeypatch):
+    assert run_script("--smoke", "--runs", "old")[0] == 0
+    (old,) = Path("old").glob("*/checkpoint.safetensors")
+    kind = run_script.made[0].__class__
+    monkeypatch.setattr(kind, "config", (*kind.config, "focus"))
+    status, _, err = run_script("--sample", 1, "--checkpoint", old)
+    assert status == 1 and "an older version of this one: nothing is said of focus" in err
+
+
 def test_a_folder_of_pictures_is_data(run_script, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for i in range(12):
