@@ -87,5 +87,13 @@ def test_what_no_op_calls(sanitizer):
 
 
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
+@pytest.mark.parametrize("op", ["batch_norm", "group_norm"])
+def test_norms_of_what_no_block_keeps(op, sanitizer):
+    be, (run, args, deltas) = backend(sanitizer), next(iter(CASES[op]()))
+    be._kept = lambda *sizes, **more: (0, 0)
+    compare(run(be, args, deltas), run(NumpyBackend(), exact(args), exact(deltas)), "cuda")
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
 def test_no_kernel_was_left_out(sanitizer):
     assert launched[sanitizer] == set(names())
