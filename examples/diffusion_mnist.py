@@ -107,7 +107,6 @@ class Diffusion(training.Experiment):
             raise ValueError(f"--channels: multiples of 8 (the norms' groups), as in 32,64; got {config['channels']}")
         if 28 % (config["patch"] * 2 ** (len(sizes) - 1)):
             raise ValueError(f"--patch {config['patch']} and {len(sizes)} levels of --channels do not divide 28 pixels")
-        focus(config["focus"])
         if config["heads"] and int(sizes[-1]) % config["heads"]:
             raise ValueError(f"--heads {config['heads']} must divide the {sizes[-1]} channels of the coarsest level")
 

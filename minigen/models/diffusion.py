@@ -2,7 +2,7 @@
 find the picture again, and so can be led from pure noise to a picture that nobody has seen.
 
     D10a  q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I),   abar_t = a_1 a_2 ... a_t,   abar_0 = 1
-    D10b  L = E |eps - eps_theta(x_t, t)|^2,   x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps,   t in 1 .. T
+    D10b  L = E |eps - eps_theta(x_t, t)|^2,   x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps,   t uniform in 1 .. T
 
 Only abar decides; a ``Diffusion`` is that table and what its network predicts. The way back, D10c and D10d, is in
 ``minigen.models.denoising``.
@@ -51,7 +51,8 @@ class Diffusion:
 
     Any of the three gives the others, as x_t is known. They differ in what the squared error weighs: eps hardly counts
     what is wrong with the picture at high noise, x_0 hardly what is wrong at low noise, v counts both alike.
-    ``frequency`` (T,): how often training draws the levels 1 .. T, relative to each other; all alike if not given.
+    ``frequency`` (T,): how often training draws the levels 1 .. T, relative to each other; all alike if not given, as
+    D10b has it. Otherwise the loss weighs each level by it.
     """
 
     def __init__(self, alpha_bar: np.ndarray, prediction: str = "v", frequency: np.ndarray | None = None) -> None:
