@@ -153,8 +153,12 @@ def captured_by_torch(step: Callable[..., Any], given: list[Any]) -> Callable[[]
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step(*given)
-    kept = graph, step  # a graph knows addresses: the networks and moments that live there must stay
-    return lambda: kept[0].replay()
+    return partial(replayed, graph, step)
+
+
+def replayed(graph: Any, step: Callable[..., Any]) -> None:
+    """``step`` is only held: a graph knows addresses, and the networks and moments that live there must stay."""
+    graph.replay()
 
 
 def marked(step: Callable[..., Any], given: list[Any]) -> Callable[[], Any]:
